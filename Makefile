@@ -1,0 +1,54 @@
+# A thin front of Meson: each target is one line of the README.
+BUILD_PACKAGES = gcc meson ninja-build pkg-config python3 libuv1-dev libyaml-dev libpcre2-dev libssl-dev libsqlite3-dev uthash-dev
+CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev sqlite3
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+DESTDIR ?=
+
+.PHONY: all demo check fuzz bench format lint install deb clean packages check-packages
+
+all: packages
+	@[ -d build ] || meson setup build --buildtype=release -Dtests=false >/dev/null
+	@ninja -C build
+
+# Installs what is missing, and says so in one line.
+define need
+	@missing=; for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then echo "installing with apt, because $(2) needs it:$$missing"; \
+	$(SUDO) apt-get update -qq >/dev/null; DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+endef
+
+packages:
+	$(call need,$(BUILD_PACKAGES),building)
+
+check-packages:
+	$(call need,$(CHECK_PACKAGES),testing)
+
+demo: all
+	@python3 examples/demo.py build/src/weft
+
+check: check-packages
+	@python3 tests/run_all.py
+
+fuzz:
+	$(call need,$(BUILD_PACKAGES) clang,fuzzing)
+	@python3 tests/fuzz/run.py
+
+bench: all
+	@python3 bench/run.py build/src/weft
+
+format:
+	$(call need,clang-format,formatting)
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+lint:
+	$(call need,cppcheck,checking)
+	@cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -Isrc src
+
+install: all
+	@DESTDIR="$(DESTDIR)" meson install -C build --no-rebuild
+
+deb: all
+	@sh packaging/deb.sh
+
+clean:
+	@rm -rf build build-*

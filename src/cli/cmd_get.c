@@ -1,0 +1,17 @@
+/* weft get */
+#include "cli/cmd.h"
+
+static int get(struct args *a)
+{
+        struct error e;
+        struct view_store v;
+        bool exists;
+        if (!output_check(a, &e) || !store_view_open(&v, a, &exists, &e))
+                return fail(&e);
+        int status = print_run(&v, a->words[0], a->given[OPT_OUTPUT] ? a->value[OPT_OUTPUT] : STR("tree"));
+        store_view_close(&v);
+        return status;
+}
+
+const struct command_def cmd_get = {"get", "RUN", "show a run: its steps, states, outputs",
+                                    "RUN is the name of a run, its id, or the first characters of its id (four or more).", BIT(OPT_OUTPUT) | COMMON, 1, 1, get, false};

@@ -1,0 +1,223 @@
+/* One template of the document: inputs, outputs, what it executes. */
+#include "dialect/argo/argo.h"
+#include <math.h>
+
+static size_t list_n(const struct value *v) { return v && v->kind == VALUE_LIST ? v->list.n : 0; }
+
+/* A field of the template, or of the document's templateDefaults. */
+static const struct value *field(const struct argo_reader *r, const struct value *t, const char *name)
+{
+        const struct value *v = value_get_c(t, name);
+        return v && v->kind != VALUE_NULL ? v : value_get_c(r->defaults, name);
+}
+
+static bool flag(const struct value *v) { return v && (v->kind == VALUE_BOOL ? v->boolean : str_eq_c(argo_scalar(v, NULL), "true")); }
+
+/* An expression without braces. */
+static const struct expr *bare(struct argo_reader *r, struct str source, struct str *ret_trouble)
+{
+        const struct expr *x = NULL;
+        struct error e = {0};
+        if (!source.n || expr_parse(EXPR_ARGO, source, r->arena, &x, &e))
+                return x;
+        *ret_trouble = arena_printf(r->arena, "unable to evaluate expression '%.*s': %s", STR_FMT(source), e.text);
+        return NULL;
+}
+
+struct argo_param *argo_read_params(struct argo_reader *r, const struct value *list, size_t *ret_n)
+{
+        size_t n = *ret_n = list_n(list);
+        struct argo_param *params = arena_alloc_array(r->arena, sizeof *params, n + 1);
+        for (size_t i = 0; i < n; i++) {
+                const struct value *v = &list->list.items[i], *from = value_get_c(v, "valueFrom");
+                struct argo_param *p = &params[i];
+                struct str trouble;
+                p->name = argo_scalar(value_get_c(v, "name"), r->arena);
+                p->value = argo_text_of(value_get_c(v, "value"), r->arena);
+                p->fallback = argo_text_of(value_get_c(v, "default"), r->arena);
+                if (!p->fallback.given)
+                        p->fallback = argo_text_of(value_get_c(from, "default"), r->arena);
+                p->expression = bare(r, argo_scalar(value_get_c(from, "expression"), r->arena), &trouble);
+                p->supplied = value_get_c(from, "supplied") != NULL;
+                p->choices = value_get_c(v, "enum");
+                p->line = v->line;
+                p->column = v->column;
+        }
+        return params;
+}
+
+struct argo_artifact *argo_read_artifacts(struct argo_reader *r, const struct value *list, size_t *ret_n)
+{
+        size_t n = *ret_n = list_n(list);
+        struct argo_artifact *all = arena_alloc_array(r->arena, sizeof *all, n + 1);
+        for (size_t i = 0; i < n; i++) {
+                const struct value *v = &list->list.items[i];
+                struct argo_artifact *x = &all[i];
+                struct str trouble;
+                int64_t mode = 0;
+                x->name = argo_scalar(value_get_c(v, "name"), r->arena);
+                x->global_name = argo_scalar(value_get_c(v, "globalName"), r->arena);
+                x->path = argo_text_of(value_get_c(v, "path"), r->arena);
+                x->from = argo_text_of(value_get_c(v, "from"), r->arena);
+                x->raw = argo_text_of(value_get_c(value_get_c(v, "raw"), "data"), r->arena);
+                x->from_expression = bare(r, argo_scalar(value_get_c(v, "fromExpression"), r->arena), &trouble);
+                x->optional = flag(value_get_c(v, "optional"));
+                (void)str_to_i64(argo_scalar(value_get_c(v, "mode"), r->arena), &mode);
+                x->mode = (uint32_t)mode;
+        }
+        return all;
+}
+
+static void read_outputs(struct argo_reader *r, const struct value *t, struct argo_template *x)
+{
+        const struct value *outputs = value_get_c(t, "outputs"), *list = value_get_c(outputs, "parameters");
+        size_t n = x->outputs_n = list_n(list);
+        x->outputs = arena_alloc_array(r->arena, sizeof *x->outputs, n + 1);
+        for (size_t i = 0; i < n; i++) {
+                const struct value *v = &list->list.items[i], *from = value_get_c(v, "valueFrom");
+                struct argo_output *o = &x->outputs[i];
+                o->name = argo_scalar(value_get_c(v, "name"), r->arena);
+                o->global_name = argo_scalar(value_get_c(v, "globalName"), r->arena);
+                o->fallback = argo_text_of(value_get_c(from, "default"), r->arena);
+                if (!o->fallback.given)
+                        o->fallback = argo_text_of(value_get_c(v, "default"), r->arena);
+                if (value_get_c(from, "path")) {
+                        o->from = OUTPUT_PATH;
+                        o->text = argo_text_of(value_get_c(from, "path"), r->arena);
+                } else if (value_get_c(from, "parameter")) {
+                        o->from = OUTPUT_PARAMETER;
+                        o->text = argo_text_of(value_get_c(from, "parameter"), r->arena);
+                } else if (value_get_c(from, "expression")) {
+                        o->from = OUTPUT_EXPRESSION;
+                        o->expression = argo_scalar(value_get_c(from, "expression"), r->arena);
+                        o->expr = bare(r, o->expression, &o->trouble);
+                } else if (value_get_c(from, "supplied"))
+                        o->from = OUTPUT_SUPPLIED;
+                else if (value_get_c(v, "value")) {
+                        o->from = OUTPUT_VALUE;
+                        o->text = argo_text_of(value_get_c(v, "value"), r->arena);
+                }
+        }
+        x->artifacts_out = argo_read_artifacts(r, value_get_c(outputs, "artifacts"), &x->artifacts_out_n);
+}
+
+static struct atext *texts(struct argo_reader *r, const struct value *list, size_t *ret_n)
+{
+        size_t n = *ret_n = list_n(list);
+        struct atext *t = arena_alloc_array(r->arena, sizeof *t, n + 1);
+        for (size_t i = 0; i < n; i++)
+                t[i] = argo_text(argo_scalar(&list->list.items[i], r->arena), r->arena);
+        return t;
+}
+
+/* Kubernetes' quantities: "500m", "2Gi", "1e9"; in thousandths when `milli`. 0 when it is none. */
+static int64_t quantity(struct str s, bool milli)
+{
+        static const struct { const char *suffix; double by; } units[] = {{"Ki", 1024.}, {"Mi", 1048576.}, {"Gi", 1073741824.}, {"Ti", 1099511627776.}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}, {"m", 1e-3}};
+        double by = 1, d;
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+                if (str_ends(s, str_from(units[i].suffix))) {
+                        by = units[i].by;
+                        s = str_sub(s, 0, s.n - strlen(units[i].suffix));
+                        break;
+                }
+        if (!str_to_double(s, &d) || !(d > 0) || d * by > 9e15)
+                return 0;
+        return (int64_t)ceil(d * by * (milli ? 1000 : 1));
+}
+
+static void read_container(struct argo_reader *r, const struct value *c, struct argo_template *x)
+{
+        x->image = argo_text_of(value_get_c(c, "image"), r->arena);
+        x->workdir = argo_text_of(value_get_c(c, "workingDir"), r->arena);
+        x->script = argo_text_of(value_get_c(c, "source"), r->arena);
+        x->command = texts(r, value_get_c(c, "command"), &x->command_n);
+        x->args = texts(r, value_get_c(c, "args"), &x->args_n);
+        const struct value *env = value_get_c(c, "env"), *limits = value_get_c(value_get_c(c, "resources"), "limits");
+        x->env_n = list_n(env);
+        x->env = arena_alloc_array(r->arena, sizeof *x->env, x->env_n + 1);
+        for (size_t i = 0; i < x->env_n; i++)
+                x->env[i] = (struct argo_env){argo_scalar(value_get_c(&env->list.items[i], "name"), r->arena), argo_text(argo_scalar(value_get_c(&env->list.items[i], "value"), r->arena), r->arena)};
+        x->cpu_milli = quantity(argo_scalar(value_get_c(limits, "cpu"), r->arena), true);
+        x->memory_bytes = quantity(argo_scalar(value_get_c(limits, "memory"), r->arena), false);
+}
+
+static void read_retry(struct argo_reader *r, const struct value *t, struct argo_template *x)
+{
+        const struct value *v = field(r, t, "retryStrategy"), *b = value_get_c(v, "backoff");
+        if (!v || v->kind != VALUE_MAP)
+                return;
+        struct argo_retry *s = &x->retry;
+        s->given = true;
+        s->limit = argo_text_of(value_get_c(v, "limit"), r->arena);
+        s->policy = argo_scalar(value_get_c(v, "retryPolicy"), r->arena);
+        s->expression = argo_scalar(value_get_c(v, "expression"), r->arena);
+        s->expr = bare(r, s->expression, &s->trouble);
+        s->duration = argo_text_of(value_get_c(b, "duration"), r->arena);
+        s->factor = argo_text_of(value_get_c(b, "factor"), r->arena);
+        s->cap = argo_text_of(value_get_c(b, "cap"), r->arena);
+        s->total = argo_text_of(value_get_c(b, "maxDuration"), r->arena);
+}
+
+static const char *const types[] = {"container", "containerSet", "steps", "script", "resource", "dag", "suspend", "data", "http", "plugin"};
+
+static void read_type(struct argo_reader *r, const struct value *t, struct argo_template *x)
+{
+        static const enum argo_type known[] = {ARGO_CONTAINER, ARGO_OTHER, ARGO_STEPS, ARGO_SCRIPT, ARGO_OTHER, ARGO_DAG, ARGO_SUSPEND, ARGO_OTHER, ARGO_OTHER, ARGO_OTHER};
+        int given = 0;
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+                const struct value *v = value_get_c(t, types[i]);
+                if (!v || v->kind == VALUE_NULL || (v->kind == VALUE_LIST && !v->list.n))
+                        continue;
+                given++;
+                x->type = known[i];
+        }
+        if (given > 1)
+                argo_invalid(r, t, "templates.%.*s multiple template types specified. choose one of: container, containerSet, steps, script, resource, dag, suspend, template, template ref", STR_FMT(x->name));
+}
+
+uint32_t argo_read_template(struct argo_reader *r, const struct value *t, struct str name)
+{
+        struct argo_template *x = ARENA_NEW(r->arena, struct argo_template);
+        struct template m = {.name = name, .dialect = x, .line = t->line, .column = t->column};
+        x->name = name;
+        x->source = t;
+        x->inputs = argo_read_params(r, value_get_c(value_get_c(t, "inputs"), "parameters"), &x->inputs_n);
+        x->artifacts_in = argo_read_artifacts(r, value_get_c(value_get_c(t, "inputs"), "artifacts"), &x->artifacts_in_n);
+        read_outputs(r, t, x);
+        read_retry(r, t, x);
+        read_type(r, t, x);
+        x->timeout = argo_text_of(field(r, t, "timeout"), r->arena);
+        x->deadline = argo_text_of(field(r, t, "activeDeadlineSeconds"), r->arena);
+        x->trouble = argo_text_trouble(t, r->arena);
+        m.has_retry = x->retry.given;
+        m.has_outputs = x->outputs_n + x->artifacts_out_n > 0;
+        int64_t parallelism = 0;
+        if (str_to_i64(argo_scalar(field(r, t, "parallelism"), r->arena), &parallelism) && parallelism > 0 && parallelism < UINT32_MAX)
+                m.parallelism = (uint32_t)parallelism;
+        m.fail_fast = flag(field(r, t, "failFast"));
+        switch (x->type) {
+        case ARGO_CONTAINER:
+        case ARGO_SCRIPT:
+                read_container(r, value_get_c(t, x->type == ARGO_SCRIPT ? "script" : "container"), x);
+                m.kind = TEMPLATE_TASK;
+                break;
+        case ARGO_SUSPEND:
+                x->duration = argo_text_of(value_get_c(value_get_c(t, "suspend"), "duration"), r->arena);
+                m.kind = TEMPLATE_SUSPEND;
+                break;
+        case ARGO_STEPS:
+                argo_read_steps(r, t, x, &m);
+                break;
+        case ARGO_DAG:
+                argo_read_dag(r, t, x, &m);
+                break;
+        case ARGO_NOTHING:
+        case ARGO_OTHER:
+                m.kind = TEMPLATE_TASK;
+                if (!x->trouble.n)
+                        x->trouble = arena_printf(r->arena, "Template '%.*s' missing specification", STR_FMT(name));
+                break;
+        }
+        return argo_add_template(r, m);
+}

@@ -1,0 +1,524 @@
+/* Life of a node: resolved, entered, final, settled; hooks, permits and timers on the way. */
+#include "engine/internal.h"
+#include <assert.h>
+#include <stdlib.h>
+
+void set_reason(struct node *n, const char *reason) { n->row.reason = str_from(reason); }
+
+void timer_set(struct run *r, struct node *n)
+{
+        if (n->row.wake_at.us)
+                heap_push(&r->timers, (uint64_t)n->row.wake_at.us, n->row.no, n->row.epoch);
+        if (n->row.deadline_at.us)
+                heap_push(&r->timers, (uint64_t)n->row.deadline_at.us, n->row.no, n->row.epoch);
+}
+
+bool call_resolve(struct run *r, struct node *n, struct site *s)
+{
+        struct call call = {.template = n->hook ? n->hook->template : n->task->template};
+        struct error e = {0};
+        if (!r->w->language->resolve_call(s, &call, &e)) {
+                node_finish(r, n, NODE_ERROR, arena_str(r->arena, str_from(e.text)));
+                return false;
+        }
+        assert(call.template < r->w->templates_n);
+        n->row.template = call.template;
+        n->template = &r->w->templates[call.template];
+        n->in = box_new(r, &call.inputs);
+        n->limits.retry = call.retry;
+        n->limits.has_retry = n->template->has_retry;
+        n->limits.timeout_us = call.timeout_us;
+        n->limits.deadline_us = call.deadline_us;
+        n->limits.no_cache = call.no_cache;
+        limits_encode(r, n);
+        if (r->box_bytes > r->set.run_bytes_max) {
+                node_finish(r, n, NODE_ERROR, arena_printf(r->arena, "the values of this run in use pass %zu bytes (setting engine.run_bytes_max)", r->set.run_bytes_max));
+                return false;
+        }
+        if (call.timeout_us) {
+                n->row.deadline_at.us = r->now.us + call.timeout_us;
+                timer_set(r, n);
+        }
+        return true;
+}
+
+void node_set_state(struct run *r, struct node *n, enum node_state s)
+{
+        assert(!node_state_final(n->row.state)); /* E1 */
+        if (n->row.state == NODE_SUSPENDED)
+                r->suspended_n--;
+        n->row.state = s;
+        if (s == NODE_SUSPENDED)
+                r->suspended_n++;
+        if (s != NODE_WAITING)
+                n->row.reason = STR_NONE;
+        node_dirty(r, n);
+        if (!node_state_final(s))
+                fire_hooks(r, n);
+}
+
+/* Units take a permit of the nearest graph above that has a limit: commands, child runs and called graphs. */
+bool node_is_unit(const struct node *n)
+{
+        return n->row.kind == NODE_KIND_TASK || n->row.kind == NODE_KIND_GRAPH || n->row.kind == NODE_KIND_CHILD;
+}
+
+struct node *permit_graph(const struct node *n)
+{
+        for (; n->parent && n->row.role != NODE_ROLE_HOOK; n = n->parent) {
+                struct node *p = n->parent;
+                if (p->row.kind == NODE_KIND_GRAPH || p->row.kind == NODE_KIND_GROUP) {
+                        if (p->template->parallelism)
+                                return p;
+                        if (p->row.kind == NODE_KIND_GRAPH)
+                                return NULL;
+                }
+        }
+        return NULL;
+}
+
+/* Did a retry leave something below this node? When the run ends, such a node is opened, so that what is below it ends too. */
+static bool has_children(const struct node *n)
+{
+        for (uint32_t i = 0; i < n->slots_n; i++)
+                if (n->slots[i])
+                        return true;
+        return (n->row.kind == NODE_KIND_FANOUT && n->items_n) || (n->attempt_node && n->attempt_node->reopened);
+}
+
+static bool permit_take(struct run *r, struct node *n)
+{
+        if (n->holds_permit || n->row.role == NODE_ROLE_HOOK)
+                return true;
+        struct node *g = permit_graph(n);
+        if (!g)
+                return true;
+        if (g->permits_used >= g->template->parallelism && !(has_children(n) && is_closing(r, n))) {
+                n->in_wait = true;
+                heap_push(&g->waiting, n->row.no, n->row.no, n->row.epoch);
+                node_set_state(r, n, NODE_WAITING);
+                set_reason(n, WAITS_FOR_TEMPLATE);
+                return false;
+        }
+        g->permits_used++;
+        n->holds_permit = true;
+        return true;
+}
+
+void wait_release(struct run *r, struct node *n)
+{
+        if (!n->holds_permit)
+                return;
+        n->holds_permit = false;
+        struct node *g = permit_graph(n);
+        assert(g && g->permits_used); /* E3 */
+        g->permits_used -= !(DEFECT(3) && n->row.state == NODE_FAILED);
+        struct heap_entry e;
+        while (g->permits_used < g->template->parallelism && heap_pop(&g->waiting, &e)) {
+                struct node *next = map_get(r, e.no);
+                if (!next || next->row.epoch != e.epoch || !next->in_wait || node_state_final(next->row.state))
+                        continue;
+                next->in_wait = false;
+                if (g->template->fail_fast && next->parent == g) {
+                        bool failed = false;
+                        for (uint32_t i = 0; i < g->slots_n && !failed; i++)
+                                failed = g->slots[i] && node_state_bad(g->slots[i]->row.state) &&
+                                         !(g->template->tasks[i].continue_on & (RESULT_FAILED | RESULT_ERRORED));
+                        if (failed && !has_children(next)) {
+                                node_finish(r, next, NODE_OMITTED, STR("not started: another task failed and the graph fails fast"));
+                                continue;
+                        }
+                }
+                g->permits_used++;
+                next->holds_permit = true;
+                node_set_state(r, next, NODE_PENDING);
+                work_add(r, WORK_ENTER, next, 0);
+        }
+}
+
+static enum node_kind kind_of(const struct template *t)
+{
+        switch (t->kind) {
+        case TEMPLATE_TASK:
+                return NODE_KIND_TASK;
+        case TEMPLATE_GRAPH:
+                return t->transparent ? NODE_KIND_GROUP : NODE_KIND_GRAPH;
+        case TEMPLATE_SUSPEND:
+                return NODE_KIND_SUSPEND;
+        case TEMPLATE_CHILD:
+                return NODE_KIND_CHILD;
+        }
+        abort();
+}
+
+/* A node that a retry reopened. True when that was all there is to do. */
+static bool reenter(struct run *r, struct node *n)
+{
+        n->reopened = false;
+        n->row.started_at = r->now;
+        if (n->limits.timeout_us && n->row.role != NODE_ROLE_ATTEMPT) { /* its time begins now, as that of a new node does */
+                n->row.deadline_at.us = r->now.us + n->limits.timeout_us;
+                timer_set(r, n);
+        }
+        switch (n->row.kind) {
+        case NODE_KIND_FANOUT:
+                node_set_state(r, n, NODE_RUNNING);
+                if (is_closing(r, n)) {
+                        for (uint32_t i = 0; i < n->items_n; i++)
+                                if (n->items[i].node && n->items[i].node->reopened)
+                                        fanout_reenter_item(r, n, n->items[i].node);
+                        if (!n->items_active)
+                                fanout_done(r, n);
+                        return true;
+                }
+                fanout_expand(r, n);
+                if (!n->items_active && n->items_settled == n->row.children_total)
+                        fanout_done(r, n);
+                return true;
+        case NODE_KIND_RETRY:
+                node_set_state(r, n, NODE_RUNNING);
+                if (n->attempt_node && n->attempt_node->reopened)
+                        work_add(r, WORK_ENTER, n->attempt_node, 0);
+                else
+                        retry_next(r, n);
+                return true;
+        case NODE_KIND_CALL:
+                item_start(r, n->parent, n, n->parent->limits.each);
+                return true;
+        case NODE_KIND_TASK:
+        case NODE_KIND_SUSPEND:
+        case NODE_KIND_CHILD:
+                n->row.started_at.us = 0;
+                return false;
+        case NODE_KIND_GRAPH:
+        case NODE_KIND_GROUP:
+        case NODE_KINDS:
+                return false;
+        }
+        return false;
+}
+
+void node_enter(struct run *r, struct node *n)
+{
+        if (node_state_final(n->row.state) || n->opened)
+                return;
+        bool ending = is_closing(r, n);
+        node_dirty(r, n);
+        if (n->reopened && ending && !has_children(n)) {
+                node_finish(r, n, r->row.stopping ? NODE_STOPPED : NODE_FAILED, STR("not started: the run is ending"));
+                return;
+        }
+        if (n->reopened && reenter(r, n))
+                return;
+        if (n->limits.has_retry && n->row.role != NODE_ROLE_ATTEMPT && n->row.kind != NODE_KIND_RETRY) {
+                n->row.kind = NODE_KIND_RETRY;
+                n->row.started_at = r->now;
+                node_set_state(r, n, NODE_RUNNING);
+                retry_next(r, n);
+                return;
+        }
+        n->row.kind = kind_of(n->template);
+        if (n->row.kind == NODE_KIND_GRAPH && n->depth >= r->set.depth_max) {
+                node_finish(r, n, NODE_ERROR,
+                            arena_printf(r->arena, "graphs call each other more than %u deep (setting engine.depth_max): is there a recursion that never ends?",
+                                         r->set.depth_max));
+                return;
+        }
+        if (n->row.no >= r->set.nodes_max) {
+                node_finish(r, n, NODE_ERROR, arena_printf(r->arena, "the run has more than %u nodes (setting engine.nodes_max)", r->set.nodes_max));
+                return;
+        }
+        if (n->row.kind == NODE_KIND_TASK && !n->row.cache_key.n && n->template->cacheable && !n->limits.no_cache) {
+                leaf_begin(r, n);
+                return;
+        }
+        if (node_is_unit(n) && !permit_take(r, n))
+                return;
+        switch (n->row.kind) {
+        case NODE_KIND_GRAPH:
+        case NODE_KIND_GROUP:
+                if (n->limits.deadline_us) {
+                        int64_t at = r->now.us + n->limits.deadline_us;
+                        if (!n->row.deadline_at.us || at < n->row.deadline_at.us)
+                                n->row.deadline_at.us = at;
+                        timer_set(r, n);
+                }
+                graph_open(r, n);
+                break;
+        case NODE_KIND_TASK:
+        case NODE_KIND_CHILD:
+                leaf_admit(r, n);
+                break;
+        case NODE_KIND_SUSPEND:
+                suspend_begin(r, n);
+                break;
+        case NODE_KIND_FANOUT:
+        case NODE_KIND_RETRY:
+        case NODE_KIND_CALL:
+        case NODE_KINDS:
+                abort();
+        }
+}
+
+static char *copy(struct str s)
+{
+        char *p = engine_alloc(s.n + 1);
+        if (s.n)
+                memcpy(p, s.p, s.n);
+        return p;
+}
+
+void note_failure(struct run *r, const struct node *n)
+{
+        enum { KEPT = 1000 };
+        if (r->failures_n >= KEPT)
+                return;
+        if (!r->failures)
+                r->failures = engine_alloc(KEPT * sizeof *r->failures);
+        struct arena *a = r->arena;
+        r->failures[r->failures_n++] = (struct failure_note){n->row.no,
+                                                             n->row.epoch,
+                                                             n->row.state,
+                                                             copy(node_path(n, a)),
+                                                             copy(n->row.name),
+                                                             copy(n->template ? n->template->name : STR("")),
+                                                             copy(n->row.message),
+                                                             n->row.exit_code,
+                                                             n->row.has_exit_code,
+                                                             n->row.finished_at};
+}
+
+void node_finish(struct run *r, struct node *n, enum node_state s, struct str message)
+{
+        if (node_state_final(n->row.state))
+                return;
+        n->in_wait = false;
+        node_set_state(r, n, s);
+        n->row.finished_at = r->now;
+        if (message.p != n->row.message.p)
+                n->row.message = node_text(r, n, message);
+        n->row.wake_at.us = n->row.deadline_at.us = 0;
+        r->hard = true;
+        if ((s == NODE_FAILED || s == NODE_ERROR) && (n->row.kind == NODE_KIND_TASK || n->row.kind == NODE_KIND_CHILD || n->row.kind == NODE_KIND_SUSPEND ||
+                                                      n->row.kind == NODE_KIND_CALL))
+                note_failure(r, n);
+        if (n->row.kind == NODE_KIND_GRAPH || n->row.kind == NODE_KIND_RETRY || n->row.kind == NODE_KIND_FANOUT)
+                node_free_children(r, n);
+        wait_release(r, n);
+        if (n->row.role != NODE_ROLE_ATTEMPT)
+                fire_hooks(r, n);
+        if (!n->hooks_live)
+                node_settled(r, n);
+}
+
+void node_settled(struct run *r, struct node *n)
+{
+        n->settled = true;
+        work_add(r, WORK_SETTLED, n, 0);
+}
+
+static void hook_start(struct run *r, struct node *owner, uint32_t k, struct site *s)
+{
+        const struct hook *h = &owner->task->hooks[k];
+        struct node *n = node_new(r, owner, NODE_ROLE_HOOK, owner->row.task, k);
+        n->task = owner->task;
+        n->hook = h;
+        n->row.name = h->name;
+        if (h->when == HOOK_EXIT)
+                n->row.on_stop = true;
+        owner->hooks = realloc(owner->hooks, (owner->hooks_n + 1) * sizeof *owner->hooks);
+        if (!owner->hooks)
+                abort();
+        owner->hooks[owner->hooks_n++] = n;
+        owner->hooks_live++;
+        owner->row.hooks_fired |= 1u << k;
+        node_dirty(r, owner);
+        node_dirty(r, n);
+        if (call_resolve(r, n, s))
+                node_enter(r, n);
+}
+
+static bool hook_due(const struct run *r, const struct node *n, const struct hook *h)
+{
+        bool final = node_state_final(n->row.state);
+        if (DEFECT(10) && h->when == HOOK_EXIT && node_state_bad(n->row.state))
+                return false;
+        if (h->when == HOOK_EXIT)
+                return final && r->row.stopping != RUN_TERMINATED && (node_state_good(n->row.state) || node_state_bad(n->row.state));
+        return !is_closing(r, n) && (!final || node_state_good(n->row.state) || node_state_bad(n->row.state));
+}
+
+bool hooks_wanted(struct run *r, struct node *n)
+{
+        if (!n->task || n->hook || (n->row.role != NODE_ROLE_TASK && n->row.role != NODE_ROLE_ITEM) || n->row.kind == NODE_KIND_FANOUT)
+                return false;
+        for (uint32_t k = 0; k < n->task->hooks_n && k < 32; k++) {
+                const struct hook *h = &n->task->hooks[k];
+                struct scope scope;
+                struct site s;
+                struct node_view view;
+                enum verdict v = VERDICT_YES;
+                if ((n->row.hooks_fired & 1u << k) || !hook_due(r, n, h))
+                        continue;
+                site_hook(r, n, h, &scope, &view, &s);
+                if (!h->conditional || (r->w->language->eval_hook(&s, &v, NULL) && v != VERDICT_NO))
+                        return true;
+        }
+        return false;
+}
+
+void fire_hooks(struct run *r, struct node *n)
+{
+        if (!n->task || !n->task->hooks_n || (n->row.role != NODE_ROLE_TASK && n->row.role != NODE_ROLE_ITEM) || n->row.kind == NODE_KIND_FANOUT)
+                return;
+        for (uint32_t k = 0; k < n->task->hooks_n && k < 32; k++) {
+                const struct hook *h = &n->task->hooks[k];
+                if ((n->row.hooks_fired & 1u << k) || !hook_due(r, n, h))
+                        continue;
+                struct scope scope;
+                struct site s;
+                struct node_view view;
+                struct error e = {0};
+                enum verdict v = VERDICT_YES;
+                site_hook(r, n, h, &scope, &view, &s);
+                if (!n->parent) { /* the run's own: it is told what the run's end will be */
+                        r->view.state = n->row.state == NODE_STOPPED || r->row.stopping ? r->row.stopping ? r->row.stopping : RUN_STOPPED
+                                        : node_state_good(n->row.state)                 ? RUN_SUCCEEDED
+                                        : n->row.state == NODE_ERROR                    ? RUN_ERROR
+                                        : node_state_bad(n->row.state)                  ? RUN_FAILED
+                                                                                        : RUN_RUNNING;
+                        r->view.message = n->row.message;
+                }
+                if (h->conditional && !r->w->language->eval_hook(&s, &v, &e)) {
+                        event_add(r, n->row.no, "hook", str_from(e.text));
+                        n->row.hooks_fired |= 1u << k;
+                        node_dirty(r, n);
+                        continue;
+                }
+                if (v != VERDICT_NO)
+                        hook_start(r, n, k, &s);
+        }
+}
+
+void hook_failed(struct run *r, struct node *owner, struct node *hook)
+{
+        /* Only the run's root has such hooks: its node keeps its state (E1), the run takes the failure. */
+        (void)owner;
+        r->row.message = run_text(r, arena_printf(r->arena, "the exit handler '%.*s' failed: %.*s", STR_FMT(hook->row.name), STR_FMT(hook->row.message)));
+        r->hook_failed = true;
+}
+
+/* Everything live below n is asked to end. */
+void node_stop_below(struct run *r, struct node *n, struct str message)
+{
+        if (n->row.on_stop && r->row.stopping != RUN_TERMINATED && !n->closing && !is_closing(r, n))
+                return;
+        for (uint32_t i = 0; i < n->hooks_n; i++)
+                node_stop_below(r, n->hooks[i], message);
+        if (node_state_final(n->row.state))
+                return;
+        enum node_state s = r->row.stopping ? NODE_STOPPED : NODE_FAILED;
+        if (n->reopened && !has_children(n)) {
+                if (n->row.role == NODE_ROLE_ITEM)
+                        n->parent->items_active++; /* its end takes one off */
+                node_finish(r, n, s, message);
+                return;
+        }
+        if (n->reopened) {
+                if (n->row.role == NODE_ROLE_ITEM)
+                        fanout_reenter_item(r, n->parent, n);
+                else
+                        work_add(r, WORK_ENTER, n, 0);
+                return;
+        }
+        switch (n->row.kind) {
+        case NODE_KIND_TASK:
+        case NODE_KIND_CHILD:
+                if (n->row.dispatched) {
+                        if (!n->row.stop_ordered) {
+                                n->row.stop_ordered = true;
+                                if (!r->row.stopping)
+                                        n->row.message = node_text(r, n, message);
+                                node_dirty(r, n);
+                                r->hard = true;
+                                if (n->row.kind == NODE_KIND_CHILD && !n->row.child_run.n)
+                                        return; /* when it is known, it is stopped */
+                                struct action *a = action_add(r, n->row.kind == NODE_KIND_TASK ? ACTION_STOP : ACTION_CHILD_STOP, n);
+                                a->text = n->row.child_run;
+                                a->terminate = r->row.stopping == RUN_TERMINATED;
+                        }
+                        return;
+                }
+                if (n->row.state == NODE_WAITING && str_eq_c(n->row.reason, WAITS_FOR_CACHE))
+                        r->busy--;
+                node_finish(r, n, s, message);
+                return;
+        case NODE_KIND_SUSPEND:
+        case NODE_KIND_CALL:
+                node_finish(r, n, s, message);
+                return;
+        case NODE_KIND_GRAPH:
+        case NODE_KIND_GROUP:
+                if (!n->opened && has_children(n)) {
+                        n->in_wait = false;
+                        work_add(r, WORK_ENTER, n, 0);
+                        return;
+                }
+                if (!n->opened) {
+                        node_finish(r, n, s, message);
+                        return;
+                }
+                for (uint32_t i = 0; i < n->slots_n; i++)
+                        if (n->slots[i])
+                                node_stop_below(r, n->slots[i], message);
+                return;
+        case NODE_KIND_FANOUT:
+                for (uint32_t i = 0; i < n->items_n; i++)
+                        if (n->items[i].node)
+                                node_stop_below(r, n->items[i].node, message);
+                if (!n->items_active)
+                        fanout_done(r, n);
+                return;
+        case NODE_KIND_RETRY:
+                if (n->row.state == NODE_WAITING) {
+                        r->busy--;
+                        node_finish(r, n, s, message);
+                } else if (n->attempt_node)
+                        node_stop_below(r, n->attempt_node, message);
+                return;
+        case NODE_KINDS:
+                return;
+        }
+}
+
+static void deadline(struct run *r, struct node *n)
+{
+        struct str message = STR("exceeded its deadline");
+        n->row.deadline_at.us = 0;
+        if (n->row.kind == NODE_KIND_TASK || n->row.kind == NODE_KIND_CHILD || n->row.kind == NODE_KIND_SUSPEND) {
+                node_stop_below(r, n, message);
+                return;
+        }
+        n->closing = n->row.stop_ordered = true;
+        n->row.message = node_text(r, n, message);
+        node_dirty(r, n);
+        node_stop_below(r, n, message);
+}
+
+void node_timer(struct run *r, struct node *n)
+{
+        if (node_state_final(n->row.state))
+                return;
+        if (n->row.deadline_at.us && n->row.deadline_at.us <= r->now.us)
+                deadline(r, n);
+        if (node_state_final(n->row.state) || !n->row.wake_at.us || n->row.wake_at.us > r->now.us)
+                return;
+        n->row.wake_at.us = 0;
+        if (n->row.kind == NODE_KIND_SUSPEND)
+                suspend_end(r, n, NULL, false, STR_NONE);
+        else if (n->row.kind == NODE_KIND_RETRY && n->row.state == NODE_WAITING) {
+                r->busy--;
+                node_set_state(r, n, NODE_RUNNING);
+                retry_next(r, n);
+        }
+}

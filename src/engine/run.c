@@ -1,0 +1,716 @@
+/* The engine's door: new runs, loading, one event at a time. */
+#include "engine/internal.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void defaults(struct engine_settings *s)
+{
+        if (!s->nodes_max)
+                s->nodes_max = 1000000;
+        if (!s->depth_max)
+                s->depth_max = 100;
+        if (!s->items_max)
+                s->items_max = 200000;
+        if (!s->window)
+                s->window = 4096;
+        if (!s->run_bytes_max)
+                s->run_bytes_max = 64u << 20;
+        if (!s->step_nodes_max)
+                s->step_nodes_max = 1000;
+}
+
+struct run *engine_new(const struct workflow *w, const struct run_row *row, struct str artifact_root, const struct engine_settings *set)
+{
+        struct run *r = engine_alloc(sizeof *r);
+        r->w = w;
+        r->set = set ? *set : (struct engine_settings){0};
+        defaults(&r->set);
+        r->plans = engine_alloc(w->templates_n * sizeof *r->plans);
+        r->row = *row;
+        struct str *texts[] = {&r->row.uid,     &r->row.name,   &r->row.ns,      &r->row.display_name, &r->row.language,
+                               &r->row.document, &r->row.options, &r->row.reason, &r->row.message,      &r->row.parent_run};
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+                *texts[i] = run_text(r, *texts[i]);
+        r->parameters = box_new(r, row->parameters.params_n || row->parameters.artifacts_n ? &row->parameters : &w->parameters);
+        r->row.parameters = r->parameters ? r->parameters->b : (struct bindings){0};
+        r->globals = box_new(r, &row->globals);
+        r->outputs = box_new(r, &row->outputs);
+        if (!r->row.nodes_next)
+                r->row.nodes_next = 1;
+        r->view = (struct run_view){.uid = r->row.uid,
+                                    .name = r->row.name,
+                                    .ns = r->row.ns,
+                                    .display_name = r->row.display_name,
+                                    .created_at = r->row.created_at,
+                                    .started_at = r->row.started_at,
+                                    .state = r->row.state,
+                                    .message = r->row.message,
+                                    .parameters = &r->row.parameters,
+                                    .artifact_root = run_text(r, artifact_root),
+                                    .priority = w->priority};
+        return r;
+}
+
+/* ---- loading ---- */
+
+static const struct task *task_of(const struct run *r, const struct node *n)
+{
+        if (!n->parent)
+                return &r->w->root;
+        if (n->row.role == NODE_ROLE_TASK)
+                return n->parent->template && n->row.task < n->parent->template->tasks_n ? &n->parent->template->tasks[n->row.task] : NULL;
+        return n->parent->task;
+}
+
+static struct node *node_load(struct run *r, const struct node_row *row)
+{
+        struct node *n = engine_alloc(sizeof *n);
+        n->row = *row;
+        n->in = box_new(r, &row->inputs);
+        n->out = box_new(r, &row->outputs);
+        n->row.inputs = n->row.outputs = (struct bindings){0};
+        struct str *texts[] = {&n->row.message, &n->row.items, &n->row.retry, &n->row.cache_key, &n->row.cached_from, &n->row.child_run};
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+                *texts[i] = texts[i]->n ? node_text(r, n, *texts[i]) : STR_NONE;
+        static const char *const reasons[] = {WAITS_FOR_TEMPLATE, WAITS_FOR_RUN, WAITS_FOR_CACHE, WAITS_FOR_BACKOFF, WAITS_FOR_CHILD};
+        n->row.reason = STR_NONE;
+        for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+                if (str_eq_c(row->reason, reasons[i]))
+                        set_reason(n, reasons[i]);
+        n->row.name = n->row.item = STR_NONE;
+        limits_decode(n->row.retry, &n->limits);
+        r->bytes += sizeof *n;
+        return n;
+}
+
+static bool attach(struct run *r, struct node *n, struct error *e)
+{
+        struct node *p = n->parent = map_get(r, n->row.parent);
+        if (n->row.parent && !p)
+                return error_set(e, ERROR_CORRUPT, "node %u of run %.*s has lost its parent %u", n->row.no, STR_FMT(r->row.name), n->row.parent);
+        n->task = task_of(r, n);
+        if (!n->task || (n->row.template != UINT32_MAX && n->row.template >= r->w->templates_n))
+                return error_set(e, ERROR_CORRUPT, "node %u of run %.*s does not fit the run's document", n->row.no, STR_FMT(r->row.name));
+        n->template = n->row.template == UINT32_MAX ? NULL : &r->w->templates[n->row.template];
+        n->depth = p ? p->depth + (p->row.kind == NODE_KIND_GRAPH ? 1 : 0) : 0;
+        n->row.name = n->task->name;
+        if (p && n->row.role != NODE_ROLE_HOOK)
+                n->hook = p->row.kind == NODE_KIND_RETRY ? p->hook : NULL;
+        if (n->row.kind == NODE_KIND_FANOUT && n->row.items.n)
+                fanout_index(n);
+        if (n->row.kind == NODE_KIND_GRAPH || n->row.kind == NODE_KIND_GROUP) {
+                n->slots_n = n->template->tasks_n;
+                n->slots = engine_alloc(n->slots_n * sizeof *n->slots);
+                n->deps_left = engine_alloc(n->slots_n * sizeof *n->deps_left);
+                n->opened = n->row.started_at.us != 0 && n->row.state != NODE_PENDING && n->row.state != NODE_WAITING;
+                n->closing = n->row.stop_ordered;
+        } else if (n->row.kind == NODE_KIND_FANOUT || n->row.kind == NODE_KIND_RETRY)
+                n->closing = n->row.stop_ordered;
+        if (!p) {
+                r->root = n;
+                return true;
+        }
+        switch (n->row.role) {
+        case NODE_ROLE_TASK:
+                if (n->row.task >= p->slots_n)
+                        return error_set(e, ERROR_CORRUPT, "node %u of run %.*s stands in no graph", n->row.no, STR_FMT(r->row.name));
+                p->slots[n->row.task] = n;
+                break;
+        case NODE_ROLE_ITEM:
+                if (!p->item_at || n->row.index >= p->row.children_total)
+                        return error_set(e, ERROR_CORRUPT, "node %u of run %.*s is no item of its fan-out", n->row.no, STR_FMT(r->row.name));
+                while (p->items_n <= n->row.index) {
+                        p->items = engine_grow(p->items, &p->items_cap, p->items_n, sizeof *p->items);
+                        p->items_n++;
+                }
+                p->items[n->row.index] = (struct item){.node = n, .no = n->row.no};
+                n->row.item = fanout_item(p, n->row.index);
+                break;
+        case NODE_ROLE_ATTEMPT:
+                n->row.item = p->row.item;
+                if (p->attempt_before) {
+                        p->items = engine_grow(p->items, &p->items_cap, p->items_n, sizeof *p->items);
+                        p->items[p->items_n++] = (struct item){.node = p->attempt_before};
+                }
+                p->attempt_before = p->attempt_node;
+                p->attempt_node = n;
+                if (p->attempts_n <= n->row.index)
+                        p->attempts_n = n->row.index + 1;
+                break;
+        case NODE_ROLE_HOOK:
+                if (n->row.index >= n->task->hooks_n)
+                        return error_set(e, ERROR_CORRUPT, "node %u of run %.*s is a hook that its task does not have", n->row.no, STR_FMT(r->row.name));
+                n->hook = &n->task->hooks[n->row.index];
+                n->row.name = n->hook->name;
+                p->hooks = realloc(p->hooks, (p->hooks_n + 1) * sizeof *p->hooks);
+                if (!p->hooks)
+                        abort();
+                p->hooks[p->hooks_n++] = n;
+                break;
+        }
+        return true;
+}
+
+static void restore_live(struct run *r, struct node *n)
+{
+        bool waits = n->row.state == NODE_WAITING;
+        if (!DEFECT(9))
+                timer_set(r, n);
+        if (n->row.state == NODE_SUSPENDED)
+                r->suspended_n++;
+        if (n->row.dispatched)
+                r->live++;
+        if (waits && (str_eq_c(n->row.reason, WAITS_FOR_CACHE) || str_eq_c(n->row.reason, WAITS_FOR_BACKOFF)))
+                r->busy++;
+        bool for_run = waits && str_eq_c(n->row.reason, WAITS_FOR_RUN), for_template = waits && str_eq_c(n->row.reason, WAITS_FOR_TEMPLATE);
+        n->reopened = n->row.state == NODE_PENDING && !n->row.dispatched;
+        struct node *g = node_is_unit(n) && n->row.role != NODE_ROLE_HOOK ? permit_graph(n) : NULL;
+        /* A graph that is only unwound was opened without a permit: the limit caps what is counted. */
+        if (g && (n->row.dispatched || n->opened || for_run) && g->permits_used < g->template->parallelism) {
+                n->holds_permit = true;
+                g->permits_used++;
+        }
+        n->in_wait = for_run || for_template;
+        if (for_run)
+                heap_push(&r->waiting, n->row.no, n->row.no, n->row.epoch);
+        else if (for_template && g)
+                heap_push(&g->waiting, n->row.no, n->row.no, n->row.epoch);
+}
+
+static void restore_fanout(struct run *r, struct node *f)
+{
+        for (uint32_t i = 0; i < f->items_n; i++) {
+                struct item *it = &f->items[i];
+                if (!it->node)
+                        continue;
+                if (it->node->settled) {
+                        const struct node *n = it->node;
+                        it->settled = true;
+                        it->state = (uint8_t)n->row.state;
+                        it->has_exit_code = n->row.has_exit_code;
+                        it->exit_code = n->row.exit_code;
+                        if (f->task->collects)
+                                it->outputs = box_ref(n->out);
+                        f->items_settled++;
+                        f->items_good += node_state_good(n->row.state);
+                        f->items_bad += node_state_bad(n->row.state);
+                } else if (!it->node->reopened)
+                        f->items_active++;
+        }
+        if (!node_state_final(f->row.state) && !f->reopened && f->items_n < f->row.children_total && f->items_active < r->set.window)
+                heap_push(&r->expanding, f->row.no, f->row.no, f->row.epoch);
+}
+
+/* What is below a settled node leaves memory, as it did when it happened. */
+static void prune(struct run *r, struct node *n)
+{
+        if (n->row.kind == NODE_KIND_FANOUT)
+                for (uint32_t i = 0; i < n->items_n; i++)
+                        if (n->items[i].node && n->items[i].settled) {
+                                node_free_below(r, n->items[i].node);
+                                node_free(r, n->items[i].node);
+                                n->items[i].node = NULL;
+                        }
+        if (node_state_final(n->row.state) && n->row.kind != NODE_KIND_GROUP && n->settled)
+                node_free_below(r, n);
+}
+
+static int by_end(const void *a, const void *b)
+{
+        const struct node *const *x = a, *const *y = b;
+        if ((*x)->row.finished_at.us != (*y)->row.finished_at.us)
+                return (*x)->row.finished_at.us < (*y)->row.finished_at.us ? -1 : 1;
+        return (*x)->row.no < (*y)->row.no ? -1 : 1;
+}
+
+static void restore(struct run *r, struct node **all, uint32_t n)
+{
+        struct arena *scratch = arena_new();
+        r->arena = scratch;
+        for (uint32_t i = n; i-- > 0;) { /* children have larger numbers than their parents */
+                struct node *x = all[i];
+                for (uint32_t k = 0; k < x->hooks_n; k++)
+                        x->hooks_live += !x->hooks[k]->settled;
+                x->settled = node_state_final(x->row.state) && !x->hooks_live;
+                if (!node_state_final(x->row.state))
+                        restore_live(r, x);
+        }
+        for (uint32_t i = n; i-- > 0;) {
+                struct node *x = all[i];
+                if (x->row.kind == NODE_KIND_FANOUT)
+                        restore_fanout(r, x);
+                else if ((x->row.kind == NODE_KIND_GRAPH || x->row.kind == NODE_KIND_GROUP))
+                        graph_restore(r, x);
+        }
+        struct node **bad = engine_alloc((n + 1) * sizeof(struct node *));
+        uint32_t bad_n = 0;
+        for (uint32_t i = 0; i < n; i++)
+                if ((all[i]->row.state == NODE_FAILED || all[i]->row.state == NODE_ERROR) &&
+                    (all[i]->row.kind == NODE_KIND_TASK || all[i]->row.kind == NODE_KIND_CHILD || all[i]->row.kind == NODE_KIND_SUSPEND ||
+                     all[i]->row.kind == NODE_KIND_CALL))
+                        bad[bad_n++] = all[i];
+        qsort(bad, bad_n, sizeof(struct node *), by_end);
+        for (uint32_t i = 0; i < bad_n; i++)
+                note_failure(r, bad[i]);
+        free(bad);
+        for (uint32_t i = 0; r->root && i < r->root->hooks_n; i++) {
+                const struct node *h = r->root->hooks[i];
+                r->hook_failed |= h->hook->fails_owner && node_state_bad(h->row.state) && node_state_good(r->root->row.state);
+        }
+        r->full = run_state_final(r->row.state);
+        for (uint32_t i = 0; i < n && !r->full; i++)
+                if (!all[i]->dead)
+                        prune(r, all[i]);
+        engine_bury(r);
+        r->arena = NULL;
+        arena_free(scratch);
+}
+
+bool engine_load(const struct workflow *w, const struct run_row *row, struct str artifact_root, const struct engine_settings *set,
+                 bool (*next)(void *user, struct node_row *ret), void *user, struct run **ret, struct error *e)
+{
+        struct run *r = engine_new(w, row, artifact_root, set);
+        struct node **all = NULL;
+        uint32_t n = 0, cap = 0;
+        struct node_row one;
+        while (next(user, &one)) {
+                struct node *x = node_load(r, &one);
+                map_put(r, x);
+                all = engine_grow(all, &cap, n, sizeof(struct node *));
+                all[n++] = x;
+                if (x->row.no >= r->row.nodes_next)
+                        r->row.nodes_next = x->row.no + 1;
+                if (!attach(r, x, e)) {
+                        free(all);
+                        engine_free(r);
+                        return false;
+                }
+        }
+        restore(r, all, n);
+        free(all);
+        if (w->deadline_us && r->row.started_at.us && !r->row.deadline_passed)
+                heap_push(&r->timers, (uint64_t)(r->row.started_at.us + w->deadline_us), 0, 0);
+        *ret = r;
+        return true;
+}
+
+/* ---- events ---- */
+
+void run_export(struct run *r, const struct bindings *b)
+{
+        struct bindings g = {0};
+        const struct bindings *old = r->globals ? &r->globals->b : &g;
+        g.params = arena_alloc_array(r->arena, sizeof *g.params, old->params_n + b->params_n + 1);
+        g.artifacts = arena_alloc_array(r->arena, sizeof *g.artifacts, old->artifacts_n + b->artifacts_n + 1);
+        for (size_t i = 0; i < old->params_n; i++)
+                if (!bindings_param(b, old->params[i].name))
+                        g.params[g.params_n++] = old->params[i];
+        for (size_t i = 0; i < b->params_n; i++)
+                g.params[g.params_n++] = b->params[i];
+        for (size_t i = 0; i < old->artifacts_n; i++)
+                if (!bindings_artifact(b, old->artifacts[i].name))
+                        g.artifacts[g.artifacts_n++] = old->artifacts[i];
+        for (size_t i = 0; i < b->artifacts_n; i++)
+                g.artifacts[g.artifacts_n++] = b->artifacts[i];
+        struct box *x = box_new(r, &g);
+        box_release(r, r->globals);
+        r->globals = x;
+        r->run_dirty = true;
+}
+
+void run_end(struct run *r)
+{
+        const struct node *n = r->root;
+        enum run_state s = RUN_FAILED;
+        if (r->row.stopping)
+                s = r->row.stopping;
+        else if (n->row.state == NODE_ERROR)
+                s = RUN_ERROR;
+        else if (n->row.state == NODE_STOPPED)
+                s = RUN_STOPPED;
+        else if (!node_state_bad(n->row.state))
+                s = r->hook_failed ? RUN_FAILED : RUN_SUCCEEDED;
+        if (!r->hook_failed && s != RUN_SUCCEEDED)
+                r->row.message = r->row.deadline_passed ? STR("the run passed its deadline") : run_text(r, n->row.message);
+        r->row.state = s;
+        r->row.reason = STR_NONE;
+        r->row.finished_at = r->now;
+        r->outputs = box_ref(n->out);
+        r->run_dirty = true;
+}
+
+static void begin(struct run *r)
+{
+        if (r->row.suspended)
+                return;
+        struct node *n = node_new(r, NULL, NODE_ROLE_TASK, 0, 0);
+        n->task = &r->w->root;
+        n->row.name = r->w->root.name;
+        r->root = n;
+        node_dirty(r, n);
+        struct scope scope;
+        struct site s;
+        site_call(r, NULL, 0, &scope, &s);
+        if (call_resolve(r, n, &s))
+                node_enter(r, n);
+}
+
+static void stop(struct run *r, enum run_state how)
+{
+        if (run_state_final(r->row.state) || r->row.stopping == RUN_TERMINATED || r->row.stopping == how)
+                return;
+        r->row.stopping = how;
+        r->row.state = RUN_STOPPING;
+        r->row.suspended = false;
+        r->run_dirty = true;
+        if (!r->root) {
+                r->row.state = how;
+                r->row.finished_at = r->now;
+                r->row.message = STR("stopped before it started");
+                return;
+        }
+        node_stop_below(r, r->root, STR("the run was stopped"));
+}
+
+void update_run_state(struct run *r)
+{
+        if (run_state_final(r->row.state) || r->row.state == RUN_STOPPING || !r->row.started_at.us)
+                return;
+        bool idle = !r->live && !r->busy && !r->waiting.n && r->suspended_n;
+        enum run_state s = r->row.suspended || idle ? RUN_SUSPENDED : RUN_RUNNING;
+        if (s != r->row.state) {
+                r->row.state = s;
+                r->run_dirty = true;
+        }
+}
+
+static void resume(struct run *r)
+{
+        if (r->row.suspended) {
+                r->row.suspended = false;
+                r->run_dirty = true;
+                if (!r->root)
+                        begin(r);
+        }
+        for (uint32_t i = 0, n = r->map.cap; i < n && r->suspended_n; i++) {
+                struct node *x = r->map.p[i];
+                if (!x || x->row.state != NODE_SUSPENDED)
+                        continue;
+                struct scope scope;
+                struct self_views views;
+                struct site s;
+                struct error e = {0};
+                struct suspend_spec spec = {.duration_us = -1};
+                site_self(r, x, &scope, &views, &s);
+                if (r->w->language->resolve_suspend(&s, &spec, &e) && spec.supply_n && !spec.defaults)
+                        continue;
+                r->resumed = engine_grow(r->resumed, &r->resumed_cap, r->resumed_n, sizeof *r->resumed);
+                r->resumed[r->resumed_n++] = x->row.no;
+        }
+        for (uint32_t done = 0; done < r->resumed_n; done++) { /* in order of number, whatever the map's */
+                uint32_t least = done;
+                for (uint32_t k = done + 1; k < r->resumed_n; k++)
+                        if (r->resumed[k] < r->resumed[least])
+                                least = k;
+                uint32_t no = r->resumed[least];
+                r->resumed[least] = r->resumed[done];
+                struct node *x = map_get(r, no);
+                if (x)
+                        suspend_end(r, x, NULL, false, STR_NONE);
+        }
+        r->resumed_n = 0;
+}
+
+static struct node *only_suspended(const struct run *r)
+{
+        struct node *found = NULL;
+        for (uint32_t i = 0; i < r->map.cap; i++)
+                if (r->map.p[i] && r->map.p[i]->row.state == NODE_SUSPENDED) {
+                        if (found)
+                                return NULL;
+                        found = r->map.p[i];
+                }
+        return found;
+}
+
+static bool approve(struct run *r, const struct event *ev, struct error *e)
+{
+        struct node *n = ev->node ? map_get(r, ev->node) : only_suspended(r);
+        if (!ev->node && r->suspended_n > 1)
+                return error_set(e, ERROR_CONFLICT, "%u steps of run %.*s wait for approval: name one", r->suspended_n, STR_FMT(r->row.name));
+        if (!n || n->row.state != NODE_SUSPENDED)
+                return error_set(e, ERROR_CONFLICT, "no such step of run %.*s waits for approval", STR_FMT(r->row.name));
+        struct scope scope;
+        struct self_views views;
+        struct site s;
+        struct suspend_spec spec = {.duration_us = -1};
+        site_self(r, n, &scope, &views, &s);
+        if (!r->w->language->resolve_suspend(&s, &spec, e))
+                return false;
+        for (size_t i = 0; ev->outputs && i < ev->outputs->params_n; i++) {
+                bool known = false;
+                for (size_t k = 0; k < spec.supply_n; k++)
+                        known |= str_eq(spec.supply[k], ev->outputs->params[i].name);
+                if (!known)
+                        return error_set(e, ERROR_INVALID, "step '%.*s' asks for no value named '%.*s'", STR_FMT(n->row.name), STR_FMT(ev->outputs->params[i].name));
+        }
+        for (size_t k = 0; !ev->reject && k < spec.supply_n; k++)
+                if (!(ev->outputs && bindings_param(ev->outputs, spec.supply[k])) && !(spec.defaults && bindings_param(spec.defaults, spec.supply[k])))
+                        return error_set(e, ERROR_INVALID, "step '%.*s' asks for a value: give it with -p %.*s=…", STR_FMT(n->row.name), STR_FMT(spec.supply[k]));
+        suspend_end(r, n, ev->outputs, ev->reject, ev->text.n ? ev->text : ev->reject ? STR("rejected") : STR_NONE);
+        return true;
+}
+
+static void tick(struct run *r)
+{
+        while (r->timers.n && (int64_t)r->timers.p[0].key <= r->now.us) {
+                struct heap_entry t;
+                heap_pop(&r->timers, &t);
+                if (!t.no) {
+                        if (!run_state_final(r->row.state) && !r->row.deadline_passed && !r->row.stopping && r->root && !node_state_final(r->root->row.state)) {
+                                r->row.deadline_passed = true;
+                                r->run_dirty = true;
+                                node_stop_below(r, r->root, STR("the run passed its deadline"));
+                        }
+                        continue;
+                }
+                struct node *n = map_get(r, t.no);
+                if (n && n->row.epoch == t.epoch)
+                        node_timer(r, n);
+        }
+}
+
+static void resume_expansion(struct run *r)
+{
+        struct heap_entry t;
+        while (r->expanding.n && r->created < r->set.step_nodes_max) {
+                heap_pop(&r->expanding, &t);
+                struct node *f = map_get(r, t.no);
+                if (f && f->row.epoch == t.epoch && f->row.kind == NODE_KIND_FANOUT)
+                        fanout_expand(r, f);
+        }
+}
+
+static struct node *addressed(struct run *r, const struct event *e)
+{
+        struct node *n = map_get(r, e->node);
+        if (!n || n->row.epoch != e->epoch || node_state_final(n->row.state))
+                return NULL;
+        return n;
+}
+
+static bool start_run(struct run *r)
+{
+        if (r->row.started_at.us || run_state_final(r->row.state))
+                return true;
+        r->row.started_at = r->view.started_at = r->now;
+        r->row.state = RUN_RUNNING;
+        r->row.suspended = r->w->suspended;
+        r->run_dirty = true;
+        if (r->w->shutdown != SHUTDOWN_NONE) {
+                r->row.stopping = r->w->shutdown == SHUTDOWN_STOP ? RUN_STOPPED : RUN_TERMINATED;
+                r->row.state = RUN_STOPPING;
+        }
+        if (r->w->deadline_us)
+                heap_push(&r->timers, (uint64_t)(r->now.us + r->w->deadline_us), 0, 0);
+        begin(r);
+        return true;
+}
+
+static bool take(struct run *r, const struct event *e, struct error *err)
+{
+        struct node *n;
+        switch (e->kind) {
+        case EVENT_BEGIN:
+                return start_run(r);
+        case EVENT_STARTED:
+                n = addressed(r, e);
+                if (DEFECT(7) && !n && (n = map_get(r, e->node)) && n->row.epoch == e->epoch) {
+                        n->row.state = NODE_RUNNING;
+                        node_dirty(r, n);
+                        return true;
+                }
+                if (!n || !n->row.dispatched || n->row.attempt != e->attempt || n->row.reported || n->row.kind != NODE_KIND_TASK)
+                        return true;
+                n->row.reported = true;
+                n->row.started_at = e->at.us ? e->at : r->now;
+                if (n->limits.deadline_us) {
+                        int64_t at = r->now.us + n->limits.deadline_us;
+                        if (!n->row.deadline_at.us || at < n->row.deadline_at.us)
+                                n->row.deadline_at.us = at;
+                        timer_set(r, n);
+                }
+                node_set_state(r, n, NODE_RUNNING);
+                return true;
+        case EVENT_ENDED:
+                n = addressed(r, e);
+                if (DEFECT(1) && n && n->row.role == NODE_ROLE_ITEM && n->row.index == 2)
+                        return true;
+                if (n && n->row.dispatched && n->row.attempt == e->attempt && n->row.kind == NODE_KIND_TASK)
+                        leaf_ended(r, n, e);
+                return true;
+        case EVENT_CACHE_ANSWER:
+                n = addressed(r, e);
+                if (n && n->row.kind == NODE_KIND_TASK)
+                        leaf_cache_answer(r, n, e);
+                return true;
+        case EVENT_CHILD_CREATED:
+                n = addressed(r, e);
+                if (n && n->row.kind == NODE_KIND_CHILD && n->row.dispatched && !n->row.child_run.n) {
+                        n->row.child_run = node_text(r, n, e->text);
+                        n->row.started_at = r->now;
+                        node_set_state(r, n, NODE_RUNNING);
+                        r->hard = true;
+                        if (n->row.stop_ordered) {
+                                struct action *a = action_add(r, ACTION_CHILD_STOP, n);
+                                a->text = n->row.child_run;
+                                a->terminate = r->row.stopping == RUN_TERMINATED;
+                        }
+                }
+                return true;
+        case EVENT_CHILD_ENDED:
+                n = addressed(r, e);
+                if (n && n->row.kind == NODE_KIND_CHILD && n->row.dispatched)
+                        child_ended(r, n, e);
+                return true;
+        case EVENT_TICK:
+                tick(r);
+                return true;
+        case EVENT_CONTINUE:
+                return true;
+        case EVENT_STOP:
+                stop(r, RUN_STOPPED);
+                return true;
+        case EVENT_TERMINATE:
+                stop(r, RUN_TERMINATED);
+                return true;
+        case EVENT_SUSPEND:
+                if (!run_state_final(r->row.state) && !r->row.stopping && !r->row.suspended)
+                        r->row.suspended = r->run_dirty = true;
+                return true;
+        case EVENT_RESUME:
+                if (!run_state_final(r->row.state))
+                        resume(r);
+                return true;
+        case EVENT_APPROVE:
+                return approve(r, e, err);
+        case EVENT_RETRY:
+                if (!run_retry(r, err))
+                        return false;
+                if (!r->root)
+                        begin(r);
+                return true;
+        }
+        return true;
+}
+
+bool engine_step(struct run *r, const struct event *event, struct wall now, struct delta *delta, struct error *e)
+{
+        delta_begin(r, delta, now);
+        bool ok = take(r, event, e);
+        if (!ok) { /* changes nothing, also nothing that was going to happen anyway */
+                delta_end(r);
+                return false;
+        }
+        work_run(r);
+        do { /* what has become free lets others start, which may end at once and free more */
+                resume_expansion(r);
+                wake_waiting(r);
+                work_run(r);
+        } while ((r->expanding.n && r->created < r->set.step_nodes_max) || r->work_n || can_wake(r));
+        update_run_state(r);
+        if (r->row.state == RUN_SUSPENDED || run_state_final(r->row.state) || r->row.state == RUN_STOPPING)
+                r->hard = true;
+        delta_end(r);
+        return true;
+}
+
+static int by_no(const void *a, const void *b)
+{
+        const struct node *const *x = a, *const *y = b;
+        return (*x)->row.no < (*y)->row.no ? -1 : (*x)->row.no > (*y)->row.no;
+}
+
+void engine_pending(struct run *r, struct wall now, struct arena *a, const struct action **ret, size_t *ret_n)
+{
+        struct delta d = {.arena = a};
+        delta_begin(r, &d, now);
+        struct node **live = engine_alloc((r->map.n + 1) * sizeof(struct node *));
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < r->map.cap; i++)
+                if (r->map.p[i] && !node_state_final(r->map.p[i]->row.state))
+                        live[n++] = r->map.p[i];
+        qsort(live, n, sizeof(struct node *), by_no);
+        for (uint32_t i = 0; i < n; i++) {
+                struct node *x = live[i];
+                if (x->row.state == NODE_WAITING && str_eq_c(x->row.reason, WAITS_FOR_CACHE))
+                        action_add(r, ACTION_CACHE_LOOKUP, x)->text = x->row.cache_key;
+                if (!x->row.dispatched)
+                        continue;
+                if (x->row.kind == NODE_KIND_CHILD && x->row.child_run.n) {
+                        if (x->row.stop_ordered)
+                                action_add(r, ACTION_CHILD_STOP, x)->text = x->row.child_run;
+                        continue;
+                }
+                bool reported = x->row.reported;
+                if (DEFECT(2))
+                        x->row.attempt++;
+                leaf_dispatch(r, x, true);
+                x->row.reported = reported;
+                if (x->row.stop_ordered && x->row.dispatched && x->row.kind == NODE_KIND_TASK)
+                        action_add(r, ACTION_STOP, x);
+        }
+        free(live);
+        for (uint32_t i = 0; i < r->dirty_n; i++)
+                r->dirty[i]->dirty = false;
+        r->dirty_n = 0;
+        *ret = r->actions;
+        *ret_n = r->actions_n;
+        r->delta = NULL;
+}
+
+struct wall engine_wake_at(const struct run *r)
+{
+        if (run_state_final(r->row.state) || !r->timers.n)
+                return (struct wall){0};
+        return (struct wall){(int64_t)r->timers.p[0].key};
+}
+
+bool engine_wants_continue(const struct run *r) { return r->expanding.n > 0; }
+enum run_state engine_state(const struct run *r) { return r->row.state; }
+struct str engine_uid(const struct run *r) { return r->row.uid; }
+uint32_t engine_live(const struct run *r) { return r->live; }
+
+size_t engine_memory_bytes(const struct run *r)
+{
+        return sizeof *r + r->bytes + (r->map.cap + r->dirty_cap + r->dead_boxes_cap) * sizeof(void *) +
+               (r->timers.cap + r->waiting.cap + r->expanding.cap) * sizeof(struct heap_entry) + r->work_cap * sizeof(struct work);
+}
+
+void engine_check(const struct run *r)
+{
+        uint32_t live = 0, suspended = 0, held = 0, permits = 0;
+        for (uint32_t i = 0; i < r->map.cap; i++) {
+                const struct node *n = r->map.p[i];
+                if (!n)
+                        continue;
+                assert(!n->dead);
+                bool final = node_state_final(n->row.state);
+                live += n->row.dispatched && !final;
+                suspended += n->row.state == NODE_SUSPENDED;
+                assert(!final || !n->holds_permit);
+                held += n->holds_permit;
+                permits += n->permits_used;
+                if (!n->slots || !n->opened || final)
+                        continue;
+                const struct plan *p = &r->plans[n->template - r->w->templates];
+                uint32_t unsettled = 0;
+                for (uint32_t k = 0; k < n->slots_n; k++)
+                        unsettled += p->wanted[k] && !(n->slots[k] && n->slots[k]->settled);
+                assert(unsettled == n->unsettled); /* E4 */
+        }
+        assert(held == permits);     /* E3 */
+        assert(live == r->live); /* E2 */
+        assert(suspended == r->suspended_n);
+}

@@ -1,0 +1,254 @@
+/* Moving files about: writing, copying, reading with a limit, digests. */
+#include "executor/process/process.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DEPTH_MAX = 100 };
+
+static bool failed(struct error *e, const char *doing, const char *path)
+{
+        return error_set(e, errno == ENOSPC || errno == EDQUOT ? ERROR_FULL : ERROR_IO, "%s %s: %s", doing, path, strerror(errno));
+}
+
+bool make_folders(const char *path, struct error *e)
+{
+        char t[4096];
+        size_t n = strlen(path);
+        struct stat st;
+        if (!mkdir(path, 0755) || (errno == EEXIST && !stat(path, &st) && S_ISDIR(st.st_mode)))
+                return true;
+        if (n >= sizeof t)
+                return error_set(e, ERROR_INVALID, "the path %.80s… is too long", path);
+        memcpy(t, path, n + 1);
+        for (size_t i = 1; i <= n; i++)
+                if (t[i] == '/' || !t[i]) {
+                        char old = t[i];
+                        t[i] = 0;
+                        if (mkdir(t, 0755) && errno != EEXIST)
+                                return failed(e, "making the folder", t);
+                        t[i] = old;
+                }
+        return !stat(path, &st) && S_ISDIR(st.st_mode) ? true : error_set(e, ERROR_IO, "making the folder %s: something else is in its place", path);
+}
+
+bool make_parents(const char *path, struct error *e)
+{
+        const char *slash = strrchr(path, '/');
+        char t[4096];
+        if (!slash || slash == path)
+                return true;
+        if ((size_t)(slash - path) >= sizeof t)
+                return error_set(e, ERROR_INVALID, "the path %.80s… is too long", path);
+        memcpy(t, path, (size_t)(slash - path));
+        t[slash - path] = 0;
+        return make_folders(t, e);
+}
+
+bool write_file(const char *path, struct str content, uint32_t mode, struct error *e)
+{
+        if (!make_parents(path, e))
+                return false;
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode ? mode & 07777 : 0644);
+        bool ok = fd >= 0;
+        while (ok && content.n) {
+                ssize_t n = write(fd, content.p, content.n);
+                ok = n > 0 || (n < 0 && errno == EINTR);
+                content = str_sub(content, n > 0 ? (size_t)n : 0, content.n);
+        }
+        if (!ok)
+                failed(e, "writing", path);
+        if (ok && mode)
+                fchmod(fd, mode & 07777);
+        if (fd >= 0)
+                close(fd);
+        return ok;
+}
+
+static bool copy_content(int in, int out, int64_t *ret_bytes)
+{
+        enum { CLONE = 0x40049409 }; /* FICLONE: shares the blocks where the file system can */
+        struct stat st;
+        if (!fstat(in, &st) && st.st_size > 1 << 20 && !ioctl(out, CLONE, in)) {
+                *ret_bytes += st.st_size;
+                return true;
+        }
+        for (ssize_t n = 1; n;) {
+                n = copy_file_range(in, NULL, out, NULL, 1 << 30, 0);
+                if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
+                        n = sendfile(out, in, NULL, 1 << 30);
+                if (n < 0)
+                        return false;
+                *ret_bytes += n;
+        }
+        return true;
+}
+
+static bool copy_file(const char *from, const char *to, mode_t mode, int64_t *ret_bytes, struct error *e)
+{
+        int in = open(from, O_RDONLY | O_CLOEXEC);
+        if (in < 0)
+                return failed(e, "reading", from);
+        int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode & 0777);
+        bool ok = out >= 0 && copy_content(in, out, ret_bytes);
+        if (!ok)
+                failed(e, "copying to", to);
+        close(in);
+        if (out >= 0)
+                close(out);
+        return ok;
+}
+
+static bool copy_link(const char *from, const char *to, struct error *e)
+{
+        char target[4096];
+        ssize_t n = readlink(from, target, sizeof target - 1);
+        if (n < 0)
+                return failed(e, "copying the link", from);
+        target[n] = 0;
+        unlink(to);
+        return !symlink(target, to) || failed(e, "making the link", to);
+}
+
+static bool copy_depth(const char *from, const char *to, unsigned depth, int64_t *ret_bytes, struct error *e)
+{
+        struct stat st;
+        char a[4096], b[4096];
+        if (lstat(from, &st))
+                return failed(e, "copying", from);
+        if (S_ISLNK(st.st_mode))
+                return copy_link(from, to, e);
+        if (!S_ISDIR(st.st_mode))
+                return S_ISREG(st.st_mode) ? copy_file(from, to, st.st_mode, ret_bytes, e) : true;
+        if (depth > DEPTH_MAX)
+                return error_set(e, ERROR_LIMIT, "copying %s: folders nested more than %d deep", from, DEPTH_MAX);
+        if (mkdir(to, (st.st_mode & 0777) | 0700) && errno != EEXIST)
+                return failed(e, "making the folder", to);
+        DIR *d = opendir(from);
+        bool ok = d || failed(e, "reading the folder", from);
+        for (struct dirent *x; ok && (x = readdir(d));) {
+                if (!strcmp(x->d_name, ".") || !strcmp(x->d_name, ".."))
+                        continue;
+                ok = (snprintf(a, sizeof a, "%s/%s", from, x->d_name) < (int)sizeof a && snprintf(b, sizeof b, "%s/%s", to, x->d_name) < (int)sizeof b) ||
+                     error_set(e, ERROR_LIMIT, "copying %s: a path in it is too long", from);
+                ok = ok && copy_depth(a, b, depth + 1, ret_bytes, e);
+        }
+        if (d)
+                closedir(d);
+        return ok;
+}
+
+/* A link at the top stands for what it points to. */
+bool copy_tree(const char *from, const char *to, int64_t *ret_bytes, struct error *e)
+{
+        struct stat st;
+        *ret_bytes = 0;
+        if (stat(from, &st))
+                return failed(e, "copying", from);
+        if (!make_parents(to, e))
+                return false;
+        if (S_ISREG(st.st_mode))
+                return copy_file(from, to, st.st_mode, ret_bytes, e);
+        char inside[4096];
+        if (snprintf(inside, sizeof inside, "%s/.", from) >= (int)sizeof inside)
+                return error_set(e, ERROR_INVALID, "the path %.80s… is too long", from);
+        return copy_depth(S_ISDIR(st.st_mode) ? inside : from, to, 0, ret_bytes, e);
+}
+
+bool read_fd(int fd, size_t max, struct arena *a, struct task_output *ret)
+{
+        struct stat st;
+        if (fd < 0)
+                return false;
+        if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+                close(fd);
+                return false;
+        }
+        size_t size = (size_t)st.st_size < max ? (size_t)st.st_size : max, n = 0;
+        char *p = arena_alloc_raw(a, size + 1, 1);
+        while (n < size) {
+                ssize_t k = read(fd, p + n, size - n);
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k <= 0)
+                        break;
+                n += (size_t)k;
+        }
+        close(fd);
+        p[n] = 0;
+        *ret = (struct task_output){ret->name, true, {p, n}, (size_t)st.st_size > max};
+        return true;
+}
+
+struct str file_digest(const char *path, struct arena *a)
+{
+        struct stat st;
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0)
+                return STR_NONE;
+        if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+                close(fd);
+                return STR_NONE;
+        }
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        unsigned char data[65536], sum[EVP_MAX_MD_SIZE];
+        unsigned n = 0;
+        ssize_t k;
+        EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+        while ((k = read(fd, data, sizeof data)) > 0)
+                EVP_DigestUpdate(md, data, (size_t)k);
+        EVP_DigestFinal_ex(md, sum, &n);
+        EVP_MD_CTX_free(md);
+        close(fd);
+        char text[80] = "sha256:";
+        for (unsigned i = 0; i < n; i++)
+                snprintf(text + 7 + 2 * i, 3, "%02x", sum[i]);
+        return k < 0 ? STR_NONE : arena_str(a, str_from(text));
+}
+
+static int64_t size_depth(const char *path, unsigned depth)
+{
+        struct stat st;
+        char t[4096];
+        if (lstat(path, &st))
+                return 0;
+        if (!S_ISDIR(st.st_mode))
+                return S_ISREG(st.st_mode) ? st.st_size : 0;
+        int64_t total = 0;
+        DIR *d = depth > DEPTH_MAX ? NULL : opendir(path);
+        for (struct dirent *x; d && (x = readdir(d));)
+                if (strcmp(x->d_name, ".") && strcmp(x->d_name, "..") && snprintf(t, sizeof t, "%s/%s", path, x->d_name) < (int)sizeof t)
+                        total += size_depth(t, depth + 1);
+        if (d)
+                closedir(d);
+        return total;
+}
+
+int64_t tree_size(const char *path) { return size_depth(path, 0); }
+
+static int remove_any(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+        (void)st;
+        (void)at;
+        if (remove(path) && type == FTW_DP && errno == EACCES && !chmod(path, 0700))
+                remove(path);
+        return 0;
+}
+
+static int remove_but_log(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+        return at->level == 1 && !strcmp(path + at->base, "log") ? 0 : remove_any(path, st, type, at);
+}
+
+void remove_tree(const char *path, bool keep_log)
+{
+        if (rmdir(path) && errno != ENOENT) /* mostly it is empty */
+                nftw(path, keep_log ? remove_but_log : remove_any, 16, FTW_DEPTH | FTW_PHYS);
+}

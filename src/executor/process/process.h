@@ -1,0 +1,134 @@
+/* What the parts of the process executor share.
+ *
+ * Weft talks to its shepherd over a stream socket in frames: a length (4 bytes, machine order) and a JSON map. Both sides queue what they
+ * have to say and never block on each other. The shepherd starts, watches and journals; everything that touches files of a task
+ * (staging, outputs) is done by Weft. */
+#pragma once
+#include "base/buf.h"
+#include "executor/executor.h"
+
+/* ---- wire.c ---- */
+enum { FRAME_MAX = 64 << 20, QUEUE_MAX = 1 << 30 };
+void frame_put(struct buf *out, struct str json); /* behind what is queued; `overflow` of the buffer when it is too long a queue */
+/* Sends what the socket takes. False when the other end is gone; out->n > 0 afterwards: the rest waits for it to be writable. */
+bool frame_flush(int fd, struct buf *out);
+/* Takes whole frames off the front of `in`. False: there is none yet. *ret borrows from `in` until the next buf_add. */
+bool frame_take(struct buf *in, size_t *at, struct str *ret);
+struct str frame_text(const struct value *map, const char *key); /* STR_NONE when absent */
+int64_t frame_int(const struct value *map, const char *key, int64_t otherwise);
+struct str attempt_key(const struct attempt_id *id, struct arena *a); /* "uid/node.epoch.attempt" */
+bool attempt_parse(struct str key, struct attempt_id *ret);
+int64_t clock_us(void);   /* wall clock */
+int64_t boot_ticks(void); /* since boot, in the ticks of /proc/PID/stat */
+/* The socket's address: `folder` may be too long for one, so it is reached through its descriptor. -1 and an error on failure. */
+int socket_in(struct str folder, const char *name, bool listen, struct error *e);
+
+/* ---- spawn.c ---- */
+/* A folder of the machine that the task sees with its own changes: an overlay of `upper` where the kernel has that, else (work is NULL)
+ * `upper` itself with each of `entries` of the folder bound into it. */
+struct mount_over { const char *to, *upper, *work; char *const *entries; };
+struct spawn {
+        char *const *argv, *const *envp;
+        const char *cwd;
+        const char *path;          /* of the program, found already; NULL: only try the isolation (the child exits with 0) */
+        const char *tmp;           /* private /tmp; NULL: the machine's */
+        struct mount_over *mounts; size_t mounts_n; /* to "/" last: its `upper` becomes the root */
+        char *const *keep;         /* folders that stay visible though something else covers them; NULL-terminated */
+        char *const *writable;     /* sandbox: folders that stay writable; NULL-terminated */
+        int64_t memory_bytes;
+        bool private, sandbox;
+        int out, err;              /* write ends */
+        int *status;               /* sandbox: shared memory, where its first process leaves the wait status of the command */
+};
+/* pid, or -errno; *ret_step names what failed. The child leads a session and a group of its own. */
+int spawn_process(const struct spawn *s, const char **ret_step);
+/* Does the kernel let us do this? 0, or the errno. */
+int spawn_try(struct spawn *s, const char **ret_step);
+
+/* ---- kin.c: which processes belong to an attempt, and ending them ---- */
+struct kin { /* what tells that a process is of an attempt */
+        const char *key;           /* WEFT_ATTEMPT in its environment */
+        int leader;                /* its session; 0: not known */
+        uint64_t pipes[2];         /* its output goes here; 0: none */
+        bool private;              /* its mounts come from runs/<key>/ */
+};
+/* In ticks since boot; 0 when there is no such process or it is dead and only waits to be reaped. */
+int64_t process_start_time(int pid);
+/* Children of this process that are kin but not in `except` (their number `except_n`), and their descendants: signalled. Returns how many. */
+int kin_signal(const struct kin *k, int sig, const int *except, size_t except_n);
+int descendants_signal(int pid, int sig); /* those of a living process, without itself */
+/* The same among all processes of the machine, for attempts whose shepherd died. */
+int kin_signal_all(const struct kin *k, size_t n, int sig);
+
+/* ---- journal.c ---- */
+enum {
+        RECORD_INTENT = 'I',  /* about to start: an attempt with only this may or may not have been started */
+        RECORD_START = 'S',
+        RECORD_EXIT = 'E',
+        RECORD_STOPPED = 'K', /* ended after it was told to */
+        RECORD_NOT_RUN = 'N',
+        RECORD_LOST = 'L',
+        RECORD_FORGET = 'F',
+};
+struct record {
+        char kind;
+        struct str key;
+        int64_t pid, start, slack; /* start time of the process: from `start`, at most `slack` ticks later */
+        int64_t pipes[2], private;
+        int64_t status, started_us, ended_us, cpu_us, rss_bytes;
+        struct str boot;
+};
+void journal_put(struct buf *b, const struct record *r); /* one line */
+/* Writes the lines, empties the buffer. */
+bool journal_write(int fd, struct buf *b);
+/* Whole, undamaged records in order. */
+void journal_read(const char *path, void (*each)(void *user, const struct record *), void *user);
+struct str boot_id(struct arena *a);
+
+/* ---- files.c: paths of an attempt, what goes in and what comes out ---- */
+struct place { struct str dir; bool mirror; char **entries; }; /* a folder of the machine with the task's changes; mirror: without overlayfs */
+struct places { /* where a path of the task is on this side */
+        struct str folder;         /* runs/<uid>/<node>.<epoch>.<attempt> */
+        struct str data;           /* the data folder: seen as it is */
+        bool private, overlay;     /* overlay: the kernel has it */
+        struct place *dirs; size_t dirs_n; /* "/" last */
+};
+void places_plan(struct places *p, const struct task_spec *spec, struct arena *a);
+struct str place_of(const struct places *p, struct str path, struct arena *a);
+struct str place_upper(const struct places *p, size_t i, struct arena *a); /* of dirs[i] */
+struct str path_clean(struct str path, struct arena *a); /* without "//", "/./", "/../" */
+bool path_within(struct str path, struct str folder);
+bool make_folders(const char *path, struct error *e);
+bool make_parents(const char *path, struct error *e);
+bool stage(struct places *p, const struct task_spec *spec, struct arena *a, struct error *e);
+void collect(const struct places *p, const struct task_spec *spec, size_t value_bytes_max, struct arena *a, struct task_outcome *o);
+/* ---- copy.c ---- */
+bool write_file(const char *path, struct str content, uint32_t mode, struct error *e); /* with the folders above it */
+bool copy_tree(const char *from, const char *to, int64_t *ret_bytes, struct error *e);
+bool read_fd(int fd, size_t max, struct arena *a, struct task_output *ret); /* closes fd; false when it is no plain file */
+struct str file_digest(const char *path, struct arena *a); /* "sha256:…" of a plain file, else empty */
+int64_t tree_size(const char *path);
+void remove_tree(const char *path, bool keep_log); /* keep_log: of an attempt's folder the log, and so the folder, stay */
+
+/* ---- images.c ---- */
+struct image { struct str *entrypoint; size_t entrypoint_n; struct str path, python; const struct value *env; };
+bool image_find(const struct value *map, struct str image, struct arena *a, struct image *ret);
+/* The program of argv[0]: with a slash itself (from `cwd` when relative), or looked up in `path`. Empty: not found. */
+struct str program_find(struct str name, struct str path, struct str cwd, struct arena *a);
+
+/* ---- order.c: what the shepherd is told to start ---- */
+struct order { /* of the executor */
+        const struct executor_settings *set;
+        const struct value *images;
+        bool private, sandbox;
+};
+/* Stages the files and writes the request. False: it cannot be started, and why. */
+bool order_make(const struct order *o, struct str key, struct places *p, const struct task_spec *spec, struct arena *a, struct buf *ret, struct error *e);
+
+/* ---- python.c ---- */
+struct environment { struct str *lines; size_t n, cap; struct arena *arena; };
+void env_put(struct environment *env, struct str name, struct str value);
+struct str env_get(const struct environment *env, struct str name);
+/* The command of a component with requirements is preceded by what makes a kept environment for this set of packages, the first time; later only
+ * PATH changes. Returns the words before the command. *ret_keep: a folder that must stay visible. */
+struct str *python_environment(const struct task_spec *spec, struct environment *env, size_t *ret_n, struct str *ret_keep);

@@ -1,0 +1,693 @@
+/* The shepherd: one small process per data folder. It starts tasks when Weft asks, reaps them, takes down their output with a time per line, and
+ * outlives Weft; a Weft that comes back asks it what became of its tasks.
+ *
+ *   start ──▶ intent journaled ──▶ running ── main process exits ──▶ exited ── no kin left ──▶ ended: journaled, then told ── forget ──▶ gone
+ *
+ * S1  An attempt is started at most once: a second start of a known one only repeats what is known.
+ * S2  The intent is in the journal before the process is made, its start before anybody is told, its exit before anybody is told.
+ * S3  When the end of an attempt is told, none of its processes is alive (killed, if need be).
+ * S4  A shepherd that takes over from a dead one kills what that one had running, and calls it lost, before it answers anybody.
+ * S5  It never blocks on Weft: what it has to say is queued.
+ * S6  It ends by itself when no Weft is connected and nothing runs. */
+#include "executor/process/shepherd.h"
+#include "text/json.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { IDLE_MS = 3000, SWEEP_MS = 2, BUCKETS = 256, COMPACT_BYTES = 4 << 20 };
+static const int64_t SWEEP_US = 30 * US_PER_S; /* how long a process may take to die of SIGKILL before its end is told all the same */
+static const int64_t TAKE_OVER_US = 10 * US_PER_S;
+
+struct shepherd {
+        const char *folder;
+        int epoll, listener, owner, signals, journal;
+        bool owner_waits;          /* for the socket to be writable */
+        struct buf in, out, lines; /* lines: of the journal */
+        struct task *table[BUCKETS];
+        uint32_t known, running, sweeping, stopping;
+        struct str boot;
+        struct arena *arena;   /* of the process */
+        struct arena *scratch; /* of a turn */
+};
+
+#define EACH_TASK(s, t) for (size_t i_ = 0; i_ < BUCKETS; i_++) for (struct task *t = (s)->table[i_]; t; t = t->next)
+
+static struct task **slot(struct shepherd *s, struct str key)
+{
+        uint32_t h = 2166136261u;
+        for (size_t i = 0; i < key.n; i++)
+                h = (h ^ (unsigned char)key.p[i]) * 16777619u;
+        struct task **p = &s->table[h % BUCKETS];
+        while (*p && !str_eq_c(key, (*p)->key))
+                p = &(*p)->next;
+        return p;
+}
+
+static struct task *task_new(struct shepherd *s, struct str key)
+{
+        struct task *t = calloc(1, sizeof *t), **p;
+        if (!t)
+                abort();
+        t->key = strndup(key.p, key.n);
+        t->log = t->streams[0].fd = t->streams[1].fd = -1;
+        t->streams[0].letter = 'o';
+        t->streams[1].letter = 'e';
+        t->streams[0].line = t->streams[1].line = BUF(LINE_MAX_BYTES + 16);
+        t->result = BUF(4 * RESULT_MAX);
+        p = slot(s, key);
+        t->next = *p;
+        *p = t;
+        s->known++;
+        return t;
+}
+
+static void task_free(struct shepherd *s, struct task *t)
+{
+        *slot(s, str_from(t->key)) = t->next;
+        s->known--;
+        for (int i = 0; i < 2; i++) {
+                if (t->streams[i].fd >= 0)
+                        close(t->streams[i].fd);
+                buf_free(&t->streams[i].line);
+        }
+        if (t->log >= 0)
+                close(t->log);
+        if (t->status)
+                munmap(t->status, sizeof *t->status);
+        buf_free(&t->result);
+        free(t->key);
+        free(t->folder);
+        free(t->message);
+        free(t);
+}
+
+static struct record record_of(const struct shepherd *s, const struct task *t, char kind)
+{
+        struct record r = t->start;
+        r.kind = kind;
+        r.key = str_from(t->key);
+        r.boot = s->boot;
+        return r;
+}
+
+static void journal(struct shepherd *s, const struct record *r)
+{
+        journal_put(&s->lines, r);
+        if (!journal_write(s->journal, &s->lines))
+                fprintf(stderr, "weft shepherd: writing its journal: %s\n", strerror(errno));
+}
+
+/* ---- telling ---- */
+
+static void tell_task(struct shepherd *s, const struct task *t)
+{
+        if (s->owner < 0)
+                return;
+        struct buf b = BUF(1 << 20);
+        buf_addf(&b, "{\"id\":\"%s\",\"started\":%lld", t->key, (long long)t->start.started_us);
+        if (t->ended) {
+                buf_addf(&b, ",\"end\":\"%c\",\"status\":%lld,\"ended\":%lld,\"cpu\":%lld,\"rss\":%lld", t->end.kind, (long long)t->end.status,
+                         (long long)t->end.ended_us, (long long)t->end.cpu_us, (long long)t->end.rss_bytes);
+                if (t->message) {
+                        buf_add_c(&b, ",\"message\":");
+                        json_write_string(str_from(t->message), 0, &b);
+                }
+        }
+        buf_add_c(&b, "}");
+        frame_put(&s->out, buf_str(&b));
+        buf_free(&b);
+}
+
+static void owner_gone(struct shepherd *s)
+{
+        if (s->owner >= 0)
+                close(s->owner);
+        s->owner = -1;
+        s->owner_waits = false;
+        buf_clear(&s->in);
+        buf_clear(&s->out);
+}
+
+static void epoll_set(struct shepherd *s, int op, int fd, uint32_t events, void *what)
+{
+        struct epoll_event x = {.events = events, .data.ptr = what};
+        epoll_ctl(s->epoll, op, fd, &x);
+}
+
+static void tell_now(struct shepherd *s)
+{
+        if (s->owner < 0 || !s->out.n)
+                return;
+        if (!frame_flush(s->owner, &s->out)) {
+                owner_gone(s); /* it comes back and is told everything */
+                return;
+        }
+        if (s->owner_waits != (s->out.n > 0)) {
+                s->owner_waits = s->out.n > 0;
+                epoll_set(s, EPOLL_CTL_MOD, s->owner, s->owner_waits ? EPOLLIN | EPOLLOUT : EPOLLIN, &s->owner);
+        }
+}
+
+/* ---- ending ---- */
+
+static struct kin kin_of(const struct task *t)
+{
+        return (struct kin){t->key, (int)t->start.pid, {(uint64_t)t->start.pipes[0], (uint64_t)t->start.pipes[1]}, t->start.private != 0};
+}
+
+/* Signals what an attempt has running besides its main process; how many that were. */
+static int signal_kin(struct shepherd *s, const struct task *t, int sig)
+{
+        int *mains = arena_alloc_array(s->scratch, sizeof *mains, s->running + 1u);
+        size_t n = 0;
+        EACH_TASK(s, x)
+                if (x->start.pid && !x->exited && n < s->running)
+                        mains[n++] = (int)x->start.pid;
+        struct kin k = kin_of(t);
+        int below = t->exited ? 0 : descendants_signal((int)t->start.pid, sig);
+        return below + kin_signal(&k, sig, mains, n);
+}
+
+static void finish(struct shepherd *s, struct task *t)
+{
+        for (int i = 0; i < 2; i++)
+                if (t->streams[i].fd >= 0) {
+                        bool more = true; /* nobody is left to write: what is in the pipe is all there will be */
+                        while (more && stream_drain(t, &t->streams[i], s->scratch, &more))
+                                ;
+                        stream_close(t, &t->streams[i], s->scratch);
+                }
+        if (t->log >= 0)
+                close(t->log);
+        t->log = -1;
+        result_write(t);
+        t->ended = true;
+        s->sweeping--;
+        s->running--;
+        s->stopping -= t->stopping;
+        journal(s, &t->end); /* S2 */
+        tell_task(s, t);
+}
+
+/* S3: the main process is gone; so are the others, or they are killed, and then it has ended. */
+static void sweep(struct shepherd *s, struct task *t)
+{
+        if (signal_kin(s, t, SIGKILL) && clock_us() < t->sweep_until_us)
+                return;
+        finish(s, t);
+}
+
+static void exited(struct shepherd *s, struct task *t, int status, const struct rusage *use)
+{
+        t->exited = true;
+        if (t->status && WIFEXITED(status) && !WEXITSTATUS(status))
+                status = *t->status;
+        t->end = record_of(s, t, t->stopping ? RECORD_STOPPED : RECORD_EXIT);
+        t->end.status = status;
+        t->end.ended_us = clock_us();
+        t->end.cpu_us = (use->ru_utime.tv_sec + use->ru_stime.tv_sec) * US_PER_S + use->ru_utime.tv_usec + use->ru_stime.tv_usec;
+        t->end.rss_bytes = use->ru_maxrss * 1024;
+        t->sweep_until_us = t->end.ended_us + SWEEP_US;
+        s->sweeping++;
+        sweep(s, t);
+}
+
+static void reap(struct shepherd *s)
+{
+        siginfo_t info;
+        for (;;) {
+                info.si_pid = 0;
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+                        return;
+                struct task *task = NULL;
+                EACH_TASK(s, t)
+                        if (!t->exited && t->start.pid == info.si_pid)
+                                task = t;
+                if (task)
+                        kill(-info.si_pid, SIGKILL); /* its number cannot have been given away: it is not reaped yet */
+                int status;
+                struct rusage use;
+                if (wait4(info.si_pid, &status, WNOHANG, &use) == info.si_pid && task)
+                        exited(s, task, status, &use);
+        }
+}
+
+/* ---- starting ---- */
+
+static char **strings(struct arena *a, const struct value *list, const char *extra)
+{
+        size_t n = list && list->kind == VALUE_LIST ? list->list.n : 0, k = 0;
+        char **p = arena_alloc_array(a, sizeof *p, n + 2);
+        for (size_t i = 0; i < n; i++)
+                if (list->list.items[i].kind == VALUE_STRING)
+                        p[k++] = (char *)arena_cstr(a, list->list.items[i].text);
+        if (extra)
+                p[k++] = (char *)extra;
+        return p;
+}
+
+static const char *c_text(struct shepherd *s, const struct value *m, const char *key)
+{
+        struct str t = frame_text(m, key);
+        return t.n ? arena_cstr(s->scratch, t) : NULL;
+}
+
+static void not_run(struct shepherd *s, struct task *t, const char *what, const char *subject, int error)
+{
+        char text[4096];
+        snprintf(text, sizeof text, "%s %s: %s", what, subject ? subject : "", strerror(error));
+        t->message = strdup(text);
+        t->exited = t->ended = true;
+        t->end = record_of(s, t, RECORD_NOT_RUN);
+        t->end.ended_us = clock_us();
+        journal(s, &t->end);
+        tell_task(s, t);
+}
+
+static bool pipe_for(struct stream *o, int *ret_write, int64_t *ret_id)
+{
+        int p[2];
+        struct stat st;
+        if (pipe2(p, O_CLOEXEC))
+                return false;
+        fcntl(p[0], F_SETFL, O_NONBLOCK);
+        *ret_id = fstat(p[0], &st) ? 0 : (int64_t)st.st_ino;
+        o->fd = p[0];
+        *ret_write = p[1];
+        return true;
+}
+
+static void spawn_read(struct shepherd *s, const struct value *m, const struct task *t, struct spawn *x)
+{
+        x->argv = strings(s->scratch, value_get_c(m, "argv"), NULL);
+        x->envp = strings(s->scratch, value_get_c(m, "env"), arena_printf(s->scratch, "WEFT_ATTEMPT=%s", t->key).p);
+        x->path = c_text(s, m, "path");
+        x->cwd = c_text(s, m, "cwd");
+        x->tmp = c_text(s, m, "tmp");
+        x->memory_bytes = frame_int(m, "memory", 0);
+        x->private = frame_int(m, "private", 0);
+        x->sandbox = frame_int(m, "sandbox", 0);
+        x->keep = strings(s->scratch, value_get_c(m, "keep"), NULL);
+        x->writable = strings(s->scratch, value_get_c(m, "writable"), NULL);
+        const struct value *over = value_get_c(m, "over");
+        if (!over || over->kind != VALUE_LIST)
+                return;
+        x->mounts = arena_alloc_array(s->scratch, sizeof *x->mounts, over->list.n);
+        for (size_t i = 0; i < over->list.n; i++) {
+                const struct value *o = &over->list.items[i];
+                x->mounts[x->mounts_n++] = (struct mount_over){c_text(s, o, "to"), c_text(s, o, "upper"), c_text(s, o, "work"), strings(s->scratch, value_get_c(o, "entries"), NULL)};
+        }
+}
+
+static void start(struct shepherd *s, const struct value *m)
+{
+        struct str key = frame_text(m, "id"), folder = frame_text(m, "folder");
+        struct task *t = *slot(s, key);
+        if (t) { /* S1 */
+                tell_task(s, t);
+                return;
+        }
+        if (!key.n || key.n > 400)
+                return;
+        t = task_new(s, key);
+        t->folder = strndup(folder.p ? folder.p : "", folder.n);
+        t->wants_result = frame_int(m, "result", 0);
+        t->log_max = frame_int(m, "log_max", 100 << 20);
+        t->grace_us = frame_int(m, "grace", 10 * US_PER_S);
+        struct spawn x = {.out = -1, .err = -1};
+        spawn_read(s, m, t, &x);
+        t->start.private = x.private;
+        t->start.started_us = clock_us();
+        if (!pipe_for(&t->streams[0], &x.out, &t->start.pipes[0]) || !pipe_for(&t->streams[1], &x.err, &t->start.pipes[1])) {
+                int error = errno;
+                if (x.out >= 0)
+                        close(x.out);
+                not_run(s, t, "making a pipe for its output", "", error);
+                return;
+        }
+        if (x.sandbox)
+                x.status = t->status = mmap(NULL, sizeof *t->status, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        struct record intent = record_of(s, t, RECORD_INTENT);
+        journal(s, &intent); /* S2 */
+        const char *step = "";
+        t->start.start = boot_ticks();
+        int pid = !x.path ? -ENOENT : x.status == MAP_FAILED ? -ENOMEM : spawn_process(&x, &step);
+        t->start.slack = boot_ticks() - t->start.start;
+        close(x.out);
+        close(x.err);
+        if (x.status == MAP_FAILED)
+                t->status = NULL;
+        if (pid < 0) {
+                not_run(s, t, step, !strcmp(step, "entering the working folder") ? x.cwd : x.path, -pid);
+                return;
+        }
+        t->start.pid = pid;
+        s->running++;
+        for (int i = 0; i < 2; i++)
+                epoll_set(s, EPOLL_CTL_ADD, t->streams[i].fd, EPOLLIN, t);
+        struct record r = record_of(s, t, RECORD_START);
+        journal(s, &r);
+        tell_task(s, t);
+}
+
+/* ---- stopping ---- */
+
+static void stop(struct shepherd *s, struct str key)
+{
+        reap(s); /* what has ended already was not stopped */
+        struct task *t = *slot(s, key);
+        if (!t) {
+                frame_put(&s->out, arena_printf(s->scratch, "{\"id\":\"%.*s\",\"started\":0,\"end\":\"U\"}", STR_FMT(key)));
+                return;
+        }
+        if (t->ended) {
+                tell_task(s, t);
+                return;
+        }
+        if (t->stopping || t->exited)
+                return;
+        t->stopping = true;
+        s->stopping++;
+        t->kill_at_us = clock_us() + t->grace_us;
+        signal_kin(s, t, SIGTERM);
+        kill((int)-t->start.pid, SIGTERM);
+}
+
+static void kill_overdue(struct shepherd *s)
+{
+        int64_t now = clock_us();
+        EACH_TASK(s, t)
+                if (t->stopping && !t->exited && t->kill_at_us <= now) {
+                        signal_kin(s, t, SIGKILL);
+                        kill((int)-t->start.pid, SIGKILL);
+                        kill((int)t->start.pid, SIGKILL);
+                        t->kill_at_us = now + US_PER_S / 10; /* again, should something have slipped through */
+                }
+}
+
+/* ---- the journal's length ---- */
+
+/* Writes what is still known to a new journal when most of the old one is about attempts that are forgotten. */
+static void compact(struct shepherd *s)
+{
+        struct stat st;
+        if (!s->known) {
+                if (ftruncate(s->journal, 0))
+                        fprintf(stderr, "weft shepherd: emptying its journal: %s\n", strerror(errno));
+                return;
+        }
+        if (fstat(s->journal, &st) || st.st_size < COMPACT_BYTES || st.st_size < (off_t)s->known * 2000)
+                return;
+        char new[4096], old[4096];
+        snprintf(new, sizeof new, "%s/shepherd.journal.new", s->folder);
+        snprintf(old, sizeof old, "%s/shepherd.journal", s->folder);
+        int fd = open(new, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+        EACH_TASK(s, t) {
+                struct record r = t->ended ? t->end : record_of(s, t, RECORD_START);
+                journal_put(&s->lines, &r);
+        }
+        if (fd >= 0 && journal_write(fd, &s->lines) && !rename(new, old)) {
+                close(s->journal);
+                s->journal = fd;
+        } else if (fd >= 0)
+                close(fd);
+        buf_clear(&s->lines);
+}
+
+static void forget(struct shepherd *s, struct str key)
+{
+        struct task *t = *slot(s, key);
+        if (!t || !t->ended)
+                return;
+        struct record r = record_of(s, t, RECORD_FORGET);
+        task_free(s, t);
+        r.key = key;
+        journal_put(&s->lines, &r); /* goes with the next record: one that is lost only leaves an attempt that nobody asks about */
+        if (!s->known || s->lines.n > 4096) {
+                journal_write(s->journal, &s->lines);
+                compact(s);
+        }
+}
+
+/* ---- coming back after a shepherd that died ---- */
+
+static void recovered(void *user, const struct record *r)
+{
+        struct shepherd *s = user;
+        struct task *t = *slot(s, r->key);
+        if (r->kind == RECORD_FORGET) {
+                if (t)
+                        task_free(s, t);
+                return;
+        }
+        if (!t)
+                t = task_new(s, r->key);
+        t->start = *r;
+        t->start.boot = str_eq(r->boot, s->boot) ? s->boot : STR("another");
+        t->exited = true;
+        t->ended = r->kind != RECORD_INTENT && r->kind != RECORD_START;
+        if (t->ended)
+                t->end = record_of(s, t, r->kind);
+}
+
+static void lost(struct shepherd *s, struct task *t, bool proved)
+{
+        t->ended = true;
+        t->end = record_of(s, t, RECORD_LOST);
+        t->end.ended_us = clock_us();
+        t->end.cpu_us = t->end.rss_bytes = -1;
+        t->message = strdup(!str_eq(t->start.boot, s->boot) ? "the machine was restarted while it ran"
+                            : proved ? "the process that watched over it was ended while it ran: what it would have returned is not known, and what was left of it was killed"
+                                     : "the process that watched over it was ended while it ran; some of its processes could not be killed");
+        journal(s, &t->end);
+}
+
+/* S4. Another boot id is proof enough; else what is still alive of the attempt is killed until nothing is found. */
+static void take_over(struct shepherd *s)
+{
+        struct kin *k = arena_alloc_array(s->arena, sizeof *k, s->known + 1u);
+        size_t n = 0;
+        int left = 0;
+        EACH_TASK(s, t) {
+                if (t->ended || !str_eq(t->start.boot, s->boot))
+                        continue;
+                int64_t since = t->start.pid ? process_start_time((int)t->start.pid) : 0;
+                bool same = since && since >= t->start.start && since <= t->start.start + t->start.slack;
+                k[n] = kin_of(t);
+                if (since && !same)
+                        k[n].leader = 0; /* the number has been given to somebody else, so nobody of its session is left */
+                if (same)
+                        kill((int)-t->start.pid, SIGKILL);
+                n++;
+        }
+        for (int64_t until = clock_us() + TAKE_OVER_US; n && (left = kin_signal_all(k, n, SIGKILL)) && clock_us() < until;)
+                usleep(2000);
+        EACH_TASK(s, t)
+                if (!t->ended)
+                        lost(s, t, !left);
+}
+
+/* ---- the loop ---- */
+
+static void request(struct shepherd *s, struct str frame)
+{
+        struct value m;
+        if (!json_read(frame, NULL, s->scratch, &m, NULL))
+                return;
+        struct str what = frame_text(&m, "do"), key = frame_text(&m, "id");
+        if (str_eq_c(what, "start"))
+                start(s, &m);
+        else if (str_eq_c(what, "stop"))
+                stop(s, key);
+        else if (str_eq_c(what, "forget"))
+                forget(s, key);
+}
+
+static void from_owner(struct shepherd *s)
+{
+        static char data[65536];
+        ssize_t n = recv(s->owner, data, sizeof data, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0) {
+                owner_gone(s);
+                return;
+        }
+        buf_add(&s->in, (struct str){data, (size_t)n});
+        size_t at = 0;
+        struct str frame;
+        while (frame_take(&s->in, &at, &frame))
+                request(s, frame);
+        if (at) {
+                memmove(s->in.p, s->in.p + at, s->in.n - at);
+                s->in.n -= at;
+        }
+}
+
+static void accept_owner(struct shepherd *s)
+{
+        struct ucred who;
+        socklen_t size = sizeof who;
+        int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+                return;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) || (who.uid != geteuid() && who.uid != 0)) {
+                close(fd);
+                return;
+        }
+        owner_gone(s);
+        s->owner = fd;
+        epoll_set(s, EPOLL_CTL_ADD, fd, EPOLLIN, &s->owner);
+        EACH_TASK(s, t)
+                tell_task(s, t);
+        frame_put(&s->out, STR("{\"hello\":1}"));
+}
+
+static int timeout_ms(const struct shepherd *s)
+{
+        if (s->sweeping)
+                return SWEEP_MS;
+        if (!s->stopping)
+                return s->owner < 0 && !s->running ? IDLE_MS : -1;
+        int64_t now = clock_us(), least = INT64_MAX;
+        EACH_TASK(s, t)
+                if (t->stopping && !t->exited && t->kill_at_us < least)
+                        least = t->kill_at_us;
+        return least <= now ? 0 : least == INT64_MAX ? SWEEP_MS : (int)((least - now) / 1000 + 1);
+}
+
+/* A turn of the loop. Requests come last: only they free tasks, which the events before them point to. */
+static bool turn(struct shepherd *s)
+{
+        enum { EVENTS = 64 };
+        struct epoll_event events[EVENTS];
+        bool child = false, owner = false, listener = false, more;
+        int n = epoll_wait(s->epoll, events, EVENTS, timeout_ms(s));
+        for (int i = 0; i < n; i++) {
+                void *what = events[i].data.ptr;
+                if (what == &s->signals)
+                        child = true;
+                else if (what == &s->owner)
+                        owner = true;
+                else if (what == &s->listener)
+                        listener = true;
+                else {
+                        struct task *t = what;
+                        for (int k = 0; k < 2; k++)
+                                if (t->streams[k].fd >= 0 && !stream_drain(t, &t->streams[k], s->scratch, &more))
+                                        stream_close(t, &t->streams[k], s->scratch);
+                }
+        }
+        if (child) {
+                struct signalfd_siginfo info;
+                (void)!read(s->signals, &info, sizeof info);
+                reap(s);
+        }
+        if (s->sweeping && !n)
+                EACH_TASK(s, t)
+                        if (t->exited && !t->ended)
+                                sweep(s, t);
+        if (s->stopping)
+                kill_overdue(s);
+        if (owner && s->owner >= 0)
+                from_owner(s);
+        if (listener)
+                accept_owner(s);
+        tell_now(s);
+        arena_reset(s->scratch);
+        return n != 0 || s->owner >= 0 || s->running;
+}
+
+static bool lock(const char *folder)
+{
+        char path[4096], pid[32];
+        snprintf(path, sizeof path, "%s/shepherd.lock", folder);
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        for (int i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB); i++) { /* the one before may be on its way out */
+                if (i == 100) {
+                        close(fd);
+                        return false;
+                }
+                usleep(10000);
+        }
+        int n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+        return fd >= 0 && !ftruncate(fd, 0) && write(fd, pid, (size_t)n) == n;
+}
+
+static bool set_up(struct shepherd *s, struct error *e)
+{
+        char path[4096];
+        sigset_t mask;
+        snprintf(path, sizeof path, "%s/shepherd.journal", s->folder);
+        s->journal = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (s->journal < 0)
+                return error_set(e, ERROR_IO, "opening %s: %s", path, strerror(errno));
+        journal_read(path, recovered, s);
+        if (write(s->journal, "\n", s->known > 0) < 0) /* behind a torn line */
+                return error_set(e, ERROR_IO, "writing %s: %s", path, strerror(errno));
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &mask, NULL);
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGINT, SIG_IGN);
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        take_over(s);
+        s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+        s->epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (s->signals < 0 || s->epoll < 0)
+                return error_set(e, ERROR_IO, "making its event queue: %s", strerror(errno));
+        s->listener = socket_in(str_from(s->folder), "shepherd.socket", true, e);
+        if (s->listener < 0)
+                return false;
+        epoll_set(s, EPOLL_CTL_ADD, s->signals, EPOLLIN, &s->signals);
+        epoll_set(s, EPOLL_CTL_ADD, s->listener, EPOLLIN, &s->listener);
+        return true;
+}
+
+int shepherd_main(int argc, char **argv)
+{
+        struct error e = {0};
+        if (argc < 2 || argv[argc - 1][0] != '/' || strlen(argv[argc - 1]) > 3800) {
+                fprintf(stderr, "weft shepherd: started by weft itself, with the whole path of a data folder\n");
+                return 2;
+        }
+        struct shepherd s = {.folder = argv[argc - 1], .owner = -1, .in = BUF(2u * FRAME_MAX), .out = BUF(QUEUE_MAX), .lines = BUF(QUEUE_MAX), .arena = arena_new(), .scratch = arena_new()};
+        if (!lock(s.folder))
+                return 0; /* another is there */
+        if (chdir("/")) /* it must not hold on to a folder that somebody wants to unmount */
+                fprintf(stderr, "weft shepherd: entering /: %s\n", strerror(errno));
+        s.boot = boot_id(s.arena);
+        if (!set_up(&s, &e)) {
+                fprintf(stderr, "weft shepherd: %s\n", e.text);
+                return 3;
+        }
+        while (turn(&s))
+                ;
+        char path[4096];
+        snprintf(path, sizeof path, "%s/shepherd.socket", s.folder);
+        unlink(path); /* who connected in this moment sees the end, and starts another */
+        for (size_t i = 0; i < BUCKETS; i++)
+                while (s.table[i])
+                        task_free(&s, s.table[i]);
+        journal_write(s.journal, &s.lines);
+        buf_free(&s.in);
+        buf_free(&s.out);
+        buf_free(&s.lines);
+        arena_free(s.scratch);
+        arena_free(s.arena);
+        return 0;
+}

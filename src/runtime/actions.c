@@ -1,0 +1,363 @@
+/* Carrying out what the engine asks for, once it is durable; and what executors report. */
+#include "runtime/internal.h"
+#include <stdlib.h>
+
+/* ---- events of the executor ---- */
+
+static struct in_flight *flight_of(struct live_run *r, const struct attempt_id *id)
+{
+        struct attempt_key key;
+        memset(&key, 0, sizeof key);
+        key.run = r;
+        key.node = id->node;
+        key.epoch = id->epoch;
+        key.attempt = id->attempt;
+        struct in_flight *f;
+        HASH_FIND(hh, r->rt->in_flight, &key, sizeof key, f);
+        return f;
+}
+
+static void flight_add(struct live_run *r, const struct attempt_id *id)
+{
+        if (flight_of(r, id))
+                return;
+        struct in_flight *f = calloc(1, sizeof *f);
+        if (!f)
+                abort();
+        f->key.run = r;
+        f->key.node = id->node;
+        f->key.epoch = id->epoch;
+        f->key.attempt = id->attempt;
+        r->refs++;
+        HASH_ADD(hh, r->rt->in_flight, key, sizeof f->key, f);
+}
+
+static void flight_end(struct in_flight *f)
+{
+        struct live_run *r = f->key.run;
+        HASH_DELETE(hh, r->rt->in_flight, f);
+        free(f);
+        run_unref(r);
+}
+
+static void on_executor(void *user, const struct executor_event *x)
+{
+        struct runtime *rt = user;
+        struct live_run *r = run_find(rt, x->id.run);
+        if (!r)
+                return;
+        struct event ev = {.kind = x->kind == EXECUTOR_STARTED ? EVENT_STARTED : EVENT_ENDED, .node = x->id.node, .epoch = x->id.epoch,
+                           .attempt = x->id.attempt, .outcome = x->outcome, .at = x->at};
+        rt_step(r, &ev, NULL);
+        if (x->kind != EXECUTOR_ENDED || rt->failed)
+                return;
+        batch_forget(batch_open(rt), r, &x->id);
+        struct in_flight *f = flight_of(r, &x->id);
+        if (f)
+                flight_end(f);
+        starts_pump(rt);
+}
+
+bool executor_ready(struct runtime *rt, struct error *e)
+{
+        if (rt->executor)
+                return true;
+        const struct settings *s = rt->o.settings;
+        struct executor_settings x = {.folder = rt->o.folder, .self_exe = rt->o.self_exe, .isolation = s->text[SET_ISOLATION], .slots = rt->slots,
+                                      .log_bytes_max = (size_t)s->number[SET_LOG_BYTES_MAX], .value_bytes_max = (size_t)s->number[SET_VALUE_BYTES_MAX],
+                                      .images = s->text[SET_IMAGES], .grace_us = s->number[SET_GRACE]};
+        if (rt->o.executor->open(&x, rt->loop, on_executor, rt, &rt->executor, e))
+                return true;
+        return error_wrap(e, "starting the %s executor", rt->o.executor->name);
+}
+
+/* ---- starts ---- */
+
+static void queue_start(struct batch *b, struct live_run *r, const struct action *x)
+{
+        struct runtime *rt = r->rt;
+        struct queued_start *q = calloc(1, sizeof *q);
+        if (!q)
+                abort();
+        *q = (struct queued_start){.run = r, .batch = b, .action = *x};
+        r->refs++;
+        b->refs++;
+        *rt->queue_end = q;
+        rt->queue_end = &q->next;
+}
+
+static void start_free(struct queued_start *q)
+{
+        run_unref(q->run);
+        batch_unref(q->batch);
+        free(q);
+}
+
+static struct attempt_id id_of(const struct live_run *r, const struct action *x)
+{
+        return (struct attempt_id){str_from(r->uid), x->node, x->epoch, x->attempt};
+}
+
+static void note_image(struct live_run *r, const struct task_spec *spec)
+{
+        struct runtime *rt = r->rt;
+        if (r->noted || !spec->image.n || !rt->note || strcmp(rt->o.executor->name, "process") != 0)
+                return;
+        r->noted = true;
+        rt->note(rt->note_user, str_from(r->uid), STR("the steps run as processes of this machine: their images are not used"));
+}
+
+void starts_pump(struct runtime *rt)
+{
+        struct error e;
+        while (rt->queue && HASH_COUNT(rt->in_flight) < rt->slots && !rt->failed) {
+                struct queued_start *q = rt->queue;
+                struct attempt_id id = id_of(q->run, &q->action);
+                if (q->run->engine && !flight_of(q->run, &id)) {
+                        if (!executor_ready(rt, &e)) {
+                                rt_fail(rt, &e);
+                                return;
+                        }
+                        note_image(q->run, q->action.spec);
+                        if (rt->o.executor->start(rt->executor, &id, q->action.spec, &e))
+                                flight_add(q->run, &id);
+                        else if (e.kind == ERROR_BUSY)
+                                return; /* again when something has ended */
+                        else {
+                                rt_fail(rt, &e);
+                                return;
+                        }
+                }
+                rt->queue = q->next;
+                if (!rt->queue)
+                        rt->queue_end = &rt->queue;
+                start_free(q);
+        }
+}
+
+void starts_drop(struct runtime *rt)
+{
+        while (rt->queue) {
+                struct queued_start *q = rt->queue;
+                rt->queue = q->next;
+                start_free(q);
+        }
+        rt->queue_end = &rt->queue;
+        struct in_flight *f, *next;
+        HASH_ITER(hh, rt->in_flight, f, next)
+                flight_end(f);
+}
+
+/* True: it had not been handed over yet, and never will be. */
+static bool unqueue(struct runtime *rt, const struct live_run *r, const struct action *x)
+{
+        for (struct queued_start **at = &rt->queue; *at; at = &(*at)->next) {
+                struct queued_start *q = *at;
+                if (q->run != r || q->action.node != x->node || q->action.epoch != x->epoch || q->action.attempt != x->attempt)
+                        continue;
+                *at = q->next;
+                if (rt->queue_end == &q->next)
+                        rt->queue_end = at;
+                start_free(q);
+                return true;
+        }
+        return false;
+}
+
+static void stop_attempt(struct live_run *r, const struct action *x)
+{
+        struct runtime *rt = r->rt;
+        struct error e;
+        if (unqueue(rt, r, x)) {
+                struct task_outcome o = {.end = TASK_STOPPED, .cpu_us = -1, .rss_max_bytes = -1};
+                rt_step(r, &(struct event){.kind = EVENT_ENDED, .node = x->node, .epoch = x->epoch, .attempt = x->attempt, .outcome = &o}, NULL);
+                return;
+        }
+        struct attempt_id id = id_of(r, x);
+        if (!executor_ready(rt, &e) || !rt->o.executor->stop(rt->executor, &id, &e))
+                rt_fail(rt, &e);
+}
+
+/* ---- the cache ---- */
+
+static void cache_lookup(struct live_run *r, const struct action *x)
+{
+        struct runtime *rt = r->rt;
+        struct arena *a = arena_new();
+        struct error e;
+        bool found = false;
+        struct str from = STR_NONE;
+        struct wall at;
+        struct bindings outputs = {0};
+        if (!reader_ready(rt, &e) || !rt->o.store->cache_get(rt->reader, x->text, a, &found, &from, &at, &outputs, &e))
+                found = false; /* a cache that cannot be read is one that has nothing: the task runs */
+        rt_step(r, &(struct event){.kind = EVENT_CACHE_ANSWER, .node = x->node, .epoch = x->epoch, .attempt = x->attempt, .hit = found, .outputs = &outputs, .text = from}, NULL);
+        arena_free(a);
+}
+
+/* ---- child runs ---- */
+
+void child_note(struct live_run *parent, struct str uid, uint32_t node, uint32_t epoch, uint32_t attempt)
+{
+        struct live_child *c = arena_alloc(parent->arena, sizeof *c);
+        *c = (struct live_child){.next = parent->children, .node = node, .epoch = epoch, .attempt = attempt};
+        memcpy(c->uid, uid.p, uid.n < 36 ? uid.n : 36);
+        parent->children = c;
+}
+
+static void tell_parent(struct live_run *parent, const struct live_child *c, enum run_state state, const struct bindings *outputs, struct str text)
+{
+        rt_step(parent, &(struct event){.kind = EVENT_CHILD_ENDED, .node = c->node, .epoch = c->epoch, .attempt = c->attempt, .child_state = state, .outputs = outputs, .text = text}, NULL);
+}
+
+void child_run_ended(struct runtime *rt, const struct run_row *row)
+{
+        struct live_run *parent = run_find(rt, row->parent_run);
+        for (struct live_child *c = parent ? parent->children : NULL; c; c = c->next)
+                if (str_eq_c(row->uid, c->uid)) {
+                        tell_parent(parent, c, row->state, &row->outputs, row->message);
+                        return;
+                }
+}
+
+/* Loads it when it is not final, and tells the parent when it is. False: there is no such run. */
+static bool child_resume(struct live_run *parent, struct live_child *c)
+{
+        struct runtime *rt = parent->rt;
+        struct error e;
+        struct run_row row;
+        struct live_run *loaded;
+        if (run_find(rt, str_from(c->uid)))
+                return true;
+        struct arena *a = arena_new();
+        bool found = run_lookup(rt, str_from(c->uid), a, &row, &e);
+        if (found && run_state_final(row.state))
+                tell_parent(parent, c, row.state, &row.outputs, row.message);
+        else if (found && !run_load(rt, row.uid, false, &loaded, &e))
+                tell_parent(parent, c, RUN_ERROR, NULL, str_from(e.text));
+        arena_free(a);
+        return found;
+}
+
+static void child_create(struct live_run *r, const struct action *x)
+{
+        struct runtime *rt = r->rt;
+        char uid[37], key[128];
+        snprintf(key, sizeof key, "%s/%u.%u.%u", r->uid, x->node, x->epoch, x->attempt);
+        uuid_derive(str_from(key), uid);
+        child_note(r, str_from(uid), x->node, x->epoch, x->attempt);
+        struct live_child *c = r->children;
+        struct event created = {.kind = EVENT_CHILD_CREATED, .node = x->node, .epoch = x->epoch, .attempt = x->attempt, .text = str_from(uid)};
+        struct error e;
+        if (r->fixed.depth + 1 > rt->o.settings->number[SET_CHILD_DEPTH_MAX]) {
+                error_set(&e, ERROR_LIMIT, "runs may create runs %lld deep, no deeper (setting runs.child_depth_max)", (long long)rt->o.settings->number[SET_CHILD_DEPTH_MAX]);
+                tell_parent(r, c, RUN_ERROR, NULL, str_from(e.text));
+                return;
+        }
+        struct arena *a = arena_new();
+        struct run_row row;
+        if (run_lookup(rt, str_from(uid), a, &row, &e)) { /* made before a crash */
+                rt_step(r, &created, NULL);
+                child_resume(r, c);
+                arena_free(a);
+                return;
+        }
+        struct problems p = {.arena = a};
+        struct submission s = {.ns = r->fixed.ns};
+        const struct dialect *d = NULL;
+        struct str message = STR_NONE;
+        struct workflow *w = document_compile(x->text, &s, &p, &d, &message, &e);
+        const struct problem *first = problems_first_error(&p);
+        if (!w && d)
+                error_set(&e, ERROR_INVALID, "%.*s", STR_FMT(first ? first->text : message));
+        bool ok = w != NULL, renamed;
+        if (ok) {
+                struct command run = {.kind = COMMAND_RUN, .document = x->text, .submission = s, .base_name = w->name, .generate_name = w->generate_name,
+                                      .uid = str_from(uid), .parent_run = str_from(r->uid), .parent_node = x->node, .depth = r->fixed.depth + 1};
+                struct live_run *child;
+                ok = run_create(rt, &run, &child, &renamed, &e);
+                if (ok)
+                        rt_step(r, &created, NULL);
+                workflow_free(w);
+        }
+        if (!ok)
+                tell_parent(r, c, RUN_ERROR, NULL, arena_printf(a, "the child run was refused: %s", e.text));
+        arena_free(a);
+}
+
+static void child_stop(struct live_run *r, const struct action *x)
+{
+        struct live_run *child = run_find(r->rt, x->text);
+        if (child)
+                rt_step(child, &(struct event){.kind = x->terminate ? EVENT_TERMINATE : EVENT_STOP}, NULL);
+}
+
+/* ---- all of them ---- */
+
+static void carry_out(struct batch *b, struct live_run *r, const struct action *x)
+{
+        switch (x->kind) {
+        case ACTION_START:
+                queue_start(b, r, x);
+                break;
+        case ACTION_STOP:
+                stop_attempt(r, x);
+                break;
+        case ACTION_CACHE_LOOKUP:
+                cache_lookup(r, x);
+                break;
+        case ACTION_CHILD_CREATE:
+                child_create(r, x);
+                break;
+        case ACTION_CHILD_STOP:
+                child_stop(r, x);
+                break;
+        }
+}
+
+void actions_release(struct batch *b)
+{
+        struct runtime *rt = NULL;
+        for (size_t i = 0; i < b->actions_n; i++) {
+                struct live_run *r = b->actions[i].run;
+                rt = r->rt;
+                if (r->engine)
+                        carry_out(b, r, &b->actions[i].action);
+        }
+        if (rt)
+                starts_pump(rt);
+}
+
+void catch_up(struct live_run *r)
+{
+        struct runtime *rt = r->rt;
+        struct batch *b = calloc(1, sizeof *b);
+        if (!b)
+                abort();
+        b->refs = 1;
+        b->arena = arena_new();
+        const struct action *actions;
+        size_t n;
+        struct error e;
+        engine_pending(r->engine, rt_now(rt), b->arena, &actions, &n);
+        for (size_t i = 0; i < n && !rt->failed; i++) {
+                bool known = false;
+                struct attempt_id id = id_of(r, &actions[i]);
+                if (actions[i].kind == ACTION_START) {
+                        if (!executor_ready(rt, &e) || !rt->o.executor->adopt(rt->executor, &id, actions[i].spec, &known, &e)) {
+                                rt_fail(rt, &e);
+                                break;
+                        }
+                        if (known) {
+                                flight_add(r, &id);
+                                continue;
+                        }
+                }
+                carry_out(b, r, &actions[i]);
+        }
+        for (struct live_child *c = r->children; c && !rt->failed; c = c->next)
+                if (!child_resume(r, c))
+                        tell_parent(r, c, RUN_ERROR, NULL, STR("the child run was deleted"));
+        batch_unref(b);
+        starts_pump(rt);
+}

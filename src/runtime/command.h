@@ -1,0 +1,42 @@
+/* What the world asks of the runtime: in the process itself, or as one JSON line through the owner's socket. */
+#pragma once
+#include "dialect/dialect.h"
+
+enum command_kind { COMMAND_RUN, COMMAND_STOP, COMMAND_TERMINATE, COMMAND_RETRY, COMMAND_APPROVE, COMMAND_RESUME, COMMAND_DELETE, COMMAND_FOLLOW, COMMANDS };
+const char *command_name(enum command_kind k); /* "run" */
+
+struct command {
+        enum command_kind kind;
+        struct str run;              /* name, uid or prefix of uid; not for RUN */
+        struct str node;             /* APPROVE: number or name; empty: the only one */
+        struct bindings values;      /* APPROVE */
+        bool reject;                 /* APPROVE */
+        bool force;                  /* DELETE: also one that is not final */
+        bool follow;                 /* the answer is followed by a line for each commit that touches the run */
+        /* RUN */
+        struct str document;
+        struct submission submission; /* name: asked for, and refused when it is taken */
+        struct str base_name;         /* of the document; a suffix is added when it is taken */
+        struct str generate_name;     /* prefix; a suffix is always added */
+        struct str executor;          /* the one that the caller wants; empty: any */
+        /* a child run */
+        struct str uid, parent_run;
+        uint32_t parent_node, depth;
+};
+
+struct answer {
+        bool ok;
+        struct error error;
+        struct str uid, name;        /* of the run */
+        enum run_state state;
+        bool renamed;                /* `name` is not what the document says, because that is taken */
+        struct str text;             /* for people; may be empty */
+};
+/* Called once, when what was asked for is durable, or was refused. On the loop's thread. */
+typedef void command_done(void *user, const struct answer *);
+
+struct str command_encode(const struct command *c, struct arena *a);             /* one line, with its end */
+bool command_decode(struct str line, struct arena *a, struct command *ret, struct error *e);
+struct command command_copy(const struct command *c, struct arena *a);
+struct str answer_encode(const struct answer *x, struct arena *a);
+bool answer_decode(struct str line, struct arena *a, struct answer *ret);

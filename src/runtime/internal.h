@@ -1,0 +1,145 @@
+/* What the files of the runtime share. */
+#pragma once
+#include "engine/engine.h"
+#include "runtime/files.h"
+#include "runtime/runtime.h"
+#include <uthash.h>
+#include <uv.h>
+
+/* A run in memory. Counted by the batches, queue entries and the table that point to it. */
+struct live_run {
+        struct runtime *rt;
+        uint32_t refs;
+        char uid[37];
+        struct arena *arena;          /* texts of `fixed` */
+        struct run_row fixed;         /* what never changes; the rest is as it was when loaded or made */
+        const struct dialect *dialect;
+        struct workflow *workflow;
+        struct run *engine;           /* NULL: it ended, or its memory was dropped */
+        bool suspended;               /* the run's own flag, as last stepped */
+        bool ending;                  /* its final state is in a batch that is not durable */
+        bool continuing;              /* in rt->continuing */
+        bool noted;                   /* images are not used: said */
+        bool stored;                  /* its row is durable */
+        const struct run_row *final;  /* its last row, once that is durable */
+        struct live_child { struct live_child *next; char uid[37]; uint32_t node, epoch, attempt; } *children; /* in `arena` */
+        struct wall wake;
+        struct live_run *next_continuing;
+        UT_hash_handle hh;
+};
+
+struct batch_action { struct live_run *run; struct action action; };
+struct batch_forget { struct live_run *run; struct attempt_id id; };
+struct batch_reply { command_done *done; void *user; struct answer answer; struct str remove; };
+struct batch_slot { struct live_run *run; uint32_t no, at; };
+
+struct batch {
+        struct arena *arena;
+        uint32_t refs;
+        bool hard;
+        struct commit_node *nodes; size_t nodes_n, nodes_cap;
+        struct batch_slot *map; size_t map_cap;
+        const struct run_row **runs; struct live_run **run_of; size_t runs_n, runs_cap;
+        struct commit_history *history; size_t history_n, history_cap;
+        struct commit_cache *cache; size_t cache_n, cache_cap;
+        struct commit_event *events; size_t events_n, events_cap;
+        struct str *deleted; size_t deleted_n, deleted_cap;
+        struct batch_action *actions; size_t actions_n, actions_cap;
+        struct batch_forget *forgets; size_t forgets_n, forgets_cap;
+        struct batch_reply *replies; size_t replies_n, replies_cap;
+        struct live_run **touched; size_t touched_n, touched_cap;
+        /* the writer's answer */
+        struct commit commit;
+        bool ok;
+        uint64_t seq;
+        struct error error;
+};
+
+struct queued_start { struct queued_start *next; struct live_run *run; struct batch *batch; struct action action; };
+struct attempt_key { struct live_run *run; uint32_t node, epoch, attempt; };
+struct in_flight { struct attempt_key key; UT_hash_handle hh; };
+struct deferred { struct deferred *next; struct arena *arena; struct command command; command_done *done; void *user; };
+
+struct server;
+
+struct runtime {
+        struct runtime_options o;
+        struct arena *arena;
+        struct engine_settings engine;
+        uv_loop_t *loop;
+        uv_prepare_t prepare;
+        uv_check_t check;
+        uv_idle_t idle;
+        uv_timer_t timer, soft;
+        uv_async_t committed;
+        struct store *store;
+        struct store_reader *reader;
+        struct executor *executor;
+        bool executor_opening;
+        struct live_run *runs, *continuing;
+        struct batch *open, *flying;
+        struct queued_start *queue, **queue_end;
+        struct in_flight *in_flight;
+        uint32_t slots;
+        struct deferred *deferred, **deferred_end;
+        struct wall last_now, wake;
+        uint32_t failures;            /* commits in a row */
+        bool failed, closing, in_turn;
+        uint32_t handles;
+        struct { runtime_watcher *call; void *user; } watchers[4]; size_t watchers_n;
+        runtime_note *note; void *note_user;
+        runtime_fatal *fatal; void *fatal_user;
+        struct server *server;
+
+        uv_thread_t writer;
+        uv_mutex_t lock;
+        uv_cond_t wanted;
+        struct batch *job;            /* under the lock */
+        bool quit;                    /* under the lock */
+};
+
+/* loop.c */
+struct wall rt_now(struct runtime *rt);
+bool rt_step(struct live_run *r, const struct event *event, struct error *e);
+void rt_turn(struct runtime *rt);
+void rt_fail(struct runtime *rt, const struct error *e);
+
+/* batch.c */
+struct batch *batch_open(struct runtime *rt);
+void batch_unref(struct batch *b);
+void batch_take(struct batch *b, struct live_run *r, const struct delta *d, struct wall now);
+void batch_touch(struct batch *b, struct live_run *r);
+bool batch_empty(const struct batch *b);
+bool batch_full(const struct batch *b);
+bool batch_holds(const struct batch *b, const struct live_run *r);
+void batch_forget(struct batch *b, struct live_run *r, const struct attempt_id *id);
+void batch_reply(struct batch *b, command_done *done, void *user, const struct answer *answer, struct str remove);
+void batch_delete(struct batch *b, struct str uid);
+void batch_seal(struct batch *b, struct wall now);
+void run_unref(struct live_run *r);
+
+/* runs.c */
+bool run_create(struct runtime *rt, const struct command *c, struct live_run **ret, bool *ret_renamed, struct error *e);
+/* From memory or from the store; catches up with the executor. A run that is final is loaded only when `final` is asked for. */
+bool run_load(struct runtime *rt, struct str uid, bool final, struct live_run **ret, struct error *e);
+struct live_run *run_find(struct runtime *rt, struct str uid);
+/* By name, uid or prefix of it. */
+bool run_lookup(struct runtime *rt, struct str ref, struct arena *a, struct run_row *ret, struct error *e);
+void run_drop(struct live_run *r);
+bool reader_ready(struct runtime *rt, struct error *e);
+
+/* actions.c */
+bool executor_ready(struct runtime *rt, struct error *e);
+void actions_release(struct batch *b);
+void catch_up(struct live_run *r);
+void starts_pump(struct runtime *rt);
+void starts_drop(struct runtime *rt);
+void child_note(struct live_run *parent, struct str uid, uint32_t node, uint32_t epoch, uint32_t attempt);
+void child_run_ended(struct runtime *rt, const struct run_row *row);
+
+/* commands.c */
+void command_now(struct runtime *rt, const struct command *c, command_done *done, void *user);
+
+/* server.c */
+void server_committed(struct server *s, const struct batch *b);
+void server_close(struct server *s);

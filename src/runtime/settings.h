@@ -1,0 +1,40 @@
+/* Every setting in one table: name, default, bounds, what it does. From it come validation, `weft help settings` and the man page.
+ *
+ * A value comes from, later ones winning: the table; the configuration file ($WEFT_CONFIG, else weft/config.yaml in the XDG configuration folder); the
+ * environment (WEFT_EXECUTOR_PROCESS_SLOTS for executor.process.slots); `--set name=value`. */
+#pragma once
+#include "base/arena.h"
+#include "base/error.h"
+
+enum setting_id {
+        SET_ISOLATION, SET_SLOTS, SET_IMAGES, SET_LOG_BYTES_MAX, SET_GRACE,
+        SET_NODES_MAX, SET_DEPTH_MAX, SET_ITEMS_MAX, SET_WINDOW, SET_STEP_NODES_MAX,
+        SET_VALUE_BYTES_MAX, SET_RUN_BYTES_MAX, SET_DOCUMENT_BYTES_MAX,
+        SET_CHILD_DEPTH_MAX, SET_NAMESPACE, SET_SOFT_DELAY,
+        SETTINGS
+};
+
+enum setting_kind { SETTING_TEXT, SETTING_CHOICE, SETTING_COUNT, SETTING_BYTES, SETTING_DURATION };
+struct setting {
+        const char *name;
+        enum setting_kind kind;
+        const char *value;      /* the default; empty for a count: worked out from the machine */
+        const char *choices;    /* CHOICE: "a|b|c" */
+        int64_t min, max;
+        const char *help;
+};
+extern const struct setting setting_table[SETTINGS];
+
+struct settings {
+        struct arena *arena;                      /* of the caller */
+        struct str text[SETTINGS];
+        int64_t number[SETTINGS];                 /* COUNT, BYTES; DURATION in microseconds */
+        const char *from[SETTINGS];               /* "default", "configuration file", "environment", "--set" */
+};
+void settings_init(struct settings *s, struct arena *a);
+/* An unknown name gets a suggestion, a value out of bounds says the bounds. TEXT values of the form @PATH are read from the file. */
+bool settings_set(struct settings *s, struct str name, struct str value, const char *from, struct error *e);
+/* The configuration file and the environment. */
+bool settings_load(struct settings *s, struct error *e);
+/* WEFT_… */
+struct str setting_env(const struct setting *t, struct arena *a);

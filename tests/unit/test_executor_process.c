@@ -1,0 +1,695 @@
+/* The process executor against real processes: each test has a data folder and a shepherd of its own. */
+#include "base/buf.h"
+#include "executor_fixture.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static struct fixture *f;
+
+static int with(const char *isolation)
+{
+        f = fixture_new(isolation);
+        return 0;
+}
+
+static int none(void **state) { (void)state; return with("none"); }
+static int private(void **state) { (void)state; return with("private"); }
+static int sandbox(void **state) { (void)state; return with("sandbox"); }
+static int after(void **state)
+{
+        (void)state;
+        fixture_free(f);
+        return 0;
+}
+
+static void put(const char *path, const char *text)
+{
+        FILE *out = fopen(path, "we");
+        assert_non_null(out);
+        fputs(text, out);
+        fclose(out);
+}
+
+static const char *under(const char *name) { return arena_printf(f->arena, "%s/%s", f->folder, name).p; }
+
+static void assert_str(struct str s, const char *text) { assert_string_equal(arena_cstr(f->arena, s), text); }
+static void assert_has(struct str s, const char *text)
+{
+        if (str_find(s, str_from(text), 0) == SIZE_MAX)
+                fail_msg("'%s' is not in '%.*s'", text, STR_FMT(s));
+}
+
+static bool alive(int pid)
+{
+        char path[64], text[512] = "";
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return false;
+        (void)!read(fd, text, sizeof text - 1);
+        close(fd);
+        const char *p = strrchr(text, ')');
+        return p && p[2] != 'Z' && p[2] != 'X';
+}
+
+static int pid_from(const char *path) /* waits until a task has written one there */
+{
+        for (int i = 0; i < 6000; i++) {
+                FILE *in = fopen(path, "re");
+                int pid = 0, n = in ? fscanf(in, "%d\n", &pid) : 0;
+                if (in)
+                        fclose(in);
+                if (n == 1)
+                        return pid;
+                usleep(10000);
+        }
+        fail_msg("nothing was written to %s", path);
+        return 0;
+}
+
+/* ---- running ---- */
+
+static void exit_codes(void **state)
+{
+        (void)state;
+        struct task_spec s = fixture_sh(f, "exit 0");
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.end, TASK_EXITED);
+        assert_int_equal(o->o.exit_code, 0);
+        assert_int_equal(o->started, 1);
+        assert_true(o->o.started_at.us > 0 && o->o.finished_at.us >= o->o.started_at.us);
+        assert_true(o->o.cpu_us >= 0 && o->o.rss_max_bytes > 0);
+        s = fixture_sh(f, "exit 7");
+        assert_int_equal(fixture_run(f, 2, &s)->o.exit_code, 7);
+        s = fixture_sh(f, "kill -SEGV $$");
+        o = fixture_run(f, 3, &s);
+        assert_int_equal(o->o.end, TASK_EXITED);
+        assert_int_equal(o->o.signal, SIGSEGV);
+        assert_int_equal(o->o.exit_code, 128 + SIGSEGV);
+}
+
+static void starting_twice_runs_once(void **state)
+{
+        (void)state;
+        const char *mark = under("mark");
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "echo x >> %s; exit 3", mark).p);
+        fixture_start(f, 1, &s);
+        fixture_start(f, 1, &s);
+        fixture_wait(f, 1);
+        int before = fixture_seen(f, 1)->ended;
+        fixture_start(f, 1, &s);
+        fixture_run_ms(f, 300);
+        assert_true(fixture_seen(f, 1)->ended > before);
+        assert_int_equal(fixture_seen(f, 1)->o.exit_code, 3);
+        struct stat st;
+        assert_int_equal(stat(mark, &st), 0);
+        assert_int_equal(st.st_size, 2);
+}
+
+static void slots_are_a_limit(void **state)
+{
+        (void)state;
+        fixture_close(f);
+        f->set.slots = 2;
+        fixture_open(f);
+        struct task_spec s = fixture_sh(f, "sleep 0.3");
+        struct error e = {0};
+        struct attempt_id third = fixture_id(3);
+        fixture_start(f, 1, &s);
+        fixture_start(f, 2, &s);
+        assert_false(executor_process.start(f->x, &third, &s, &e));
+        assert_int_equal(e.kind, ERROR_BUSY);
+        fixture_wait(f, 1);
+        fixture_wait(f, 2);
+        assert_int_equal(fixture_run(f, 3, &s)->o.exit_code, 0);
+}
+
+static void environment_is_clean(void **state)
+{
+        (void)state;
+        setenv("WEFT_TEST_SECRET_OF_THE_OWNER", "x", 1);
+        struct env_var v[] = {{STR("GIVEN"), STR("a b=c\n\"d"), false}, {STR("LANG"), STR("de_DE"), false}};
+        struct task_spec s = fixture_sh(f, "[ -z \"$WEFT_TEST_SECRET_OF_THE_OWNER\" ] || exit 1; printf '%s|%s' \"$GIVEN\" \"$LANG\"; [ -d \"$HOME\" ] && [ -d \"$TMPDIR\" ] && "
+                                           "[ -w . ] || exit 2; read x && exit 3; exit 0");
+        s.env = v;
+        s.env_n = 2;
+        s.wants_result = true;
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.exit_code, 0);
+        assert_str(o->o.result.content, "a b=c\n\"d|de_DE");
+}
+
+static void no_such_command(void **state)
+{
+        (void)state;
+        struct str argv[] = {STR("no-such-program-here")};
+        struct task_spec s = {.command = argv, .command_n = 1, .image = STR("alpine:3")};
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.end, TASK_NOT_RUN);
+        assert_has(o->o.message, "no-such-program-here");
+        assert_has(o->o.message, "/usr/bin"); /* where it looked */
+        struct task_spec bare = {.image = STR("example/trainer:1")};
+        o = fixture_run(f, 2, &bare);
+        assert_int_equal(o->o.end, TASK_NOT_RUN);
+        assert_has(o->o.message, "example/trainer:1");
+        assert_has(o->o.message, "executor.process.images");
+        put(under("not-a-program"), "neither binary nor script");
+        chmod(under("not-a-program"), 0755);
+        argv[0] = str_from(under("not-a-program"));
+        o = fixture_run(f, 3, &s);
+        assert_int_equal(o->o.end, TASK_NOT_RUN);
+        assert_has(o->o.message, "not-a-program");
+        s = fixture_sh(f, "true");
+        s.workdir = STR("/no/such/folder");
+        o = fixture_run(f, 4, &s);
+        assert_true(o->o.end == TASK_NOT_RUN || o->o.exit_code == 0);
+        if (o->o.end == TASK_NOT_RUN)
+                assert_has(o->o.message, "/no/such/folder");
+}
+
+static void image_map(void **state)
+{
+        (void)state;
+        fixture_close(f);
+        f->set.images = STR("[{\"pattern\": \"example/*:1\", \"entrypoint\": [\"/bin/sh\", \"-c\"], \"env\": {\"FROM_MAP\": \"m\"}}]");
+        fixture_open(f);
+        struct str args[] = {STR("printf '%s' \"$FROM_MAP\"")};
+        struct task_spec s = {.image = STR("example/trainer:1"), .args = args, .args_n = 1, .wants_result = true};
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.end, TASK_EXITED);
+        assert_str(o->o.result.content, "m");
+        fixture_close(f);
+        f->set.images = STR("[{\"pattern\": ");
+        uv_loop_t loop;
+        struct executor *x;
+        struct error e;
+        uv_loop_init(&loop);
+        assert_false(executor_process.open(&f->set, &loop, NULL, NULL, &x, &e));
+        assert_has(str_from(e.text), "executor.process.images");
+        uv_loop_close(&loop);
+        f->set.images = STR_NONE;
+        fixture_open(f);
+}
+
+/* ---- output ---- */
+
+static void logs_and_result(void **state)
+{
+        (void)state;
+        struct task_spec s = fixture_sh(f, "echo one; echo two >&2; printf last");
+        s.wants_result = true;
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_str(o->o.result.content, "one\nlast");
+        struct str log = fixture_log(f, 1);
+        assert_has(log, "Z o one\n");
+        assert_has(log, "Z e two\n");
+        assert_has(log, "Z o last\n");
+        assert_int_equal(log.p[4], '-');
+        assert_int_equal(log.p[19], '.');
+        s = fixture_sh(f, "true");
+        fixture_run(f, 2, &s);
+        struct attempt_id id = fixture_id(2);
+        assert_int_not_equal(access(executor_process.log_path(f->set.folder, &id, f->arena).p, F_OK), 0); /* nothing was said: no log */
+        s = fixture_sh(f, "head -c 400000 /dev/zero | tr '\\0' x; printf END");
+        s.wants_result = true;
+        o = fixture_run(f, 3, &s);
+        assert_int_equal(o->o.result.content.n, 256 << 10);
+        assert_true(str_ends(o->o.result.content, STR("xEND")));
+        assert_true(o->o.result.truncated);
+}
+
+static void log_limit(void **state)
+{
+        (void)state;
+        fixture_close(f);
+        f->set.log_bytes_max = 100000;
+        fixture_open(f);
+        struct task_spec s = fixture_sh(f, "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exit 4");
+        assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 4); /* the task itself is not disturbed */
+        struct str log = fixture_log(f, 1);
+        assert_in_range(log.n, 90000, 101000);
+        assert_has(log, "log limit of 100000 bytes reached");
+        assert_has(log, "executor.process.log_bytes_max");
+        assert_has(log, "o line 100\n");
+}
+
+/* ---- files ---- */
+
+static void outputs(void **state)
+{
+        (void)state;
+        fixture_close(f);
+        f->set.value_bytes_max = 1000;
+        fixture_open(f);
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp" : under("none");
+        mkdir(at, 0755);
+        const char *keep = under("kept/tree"), *keep_file = under("kept/file");
+#define AT(x) arena_printf(f->arena, "%s/" x, at)
+        struct task_param_out p[] = {{STR("a"), AT("out")}, {STR("big"), AT("deep/er/big")}, {STR("missing"), AT("missing")}};
+        struct task_artifact_out art[] = {{STR("tree"), AT("tree"), str_from(keep), false}, {STR("file"), AT("file"), str_from(keep_file), false},
+                                          {STR("gone"), AT("gone"), str_from(under("kept/gone")), true}};
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "cd %s; printf value > out; head -c 2000 /dev/zero > deep/er/big; mkdir -p tree/sub; echo t > tree/sub/leaf; ln -s leaf tree/sub/link; "
+                                                                   "printf hello > file; echo whole > outcome", at).p);
+        s.params_out = p;
+        s.params_out_n = 3;
+        s.artifacts_out = art;
+        s.artifacts_out_n = 3;
+        s.outcome_file = AT("outcome");
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.exit_code, 0);
+        assert_str(o->o.params[0].content, "value");
+        assert_str(o->o.params[0].name, "a");
+        assert_true(o->o.params[1].present && o->o.params[1].truncated && o->o.params[1].content.n == 1000);
+        assert_false(o->o.params[2].present);
+        assert_str(o->o.params[2].name, "missing");
+        assert_str(o->o.file.content, "whole\n");
+        assert_true(o->o.artifacts[0].present);
+        assert_str(o->o.artifacts[0].uri, keep);
+        assert_int_equal(access(arena_printf(f->arena, "%s/sub/link", keep).p, R_OK), 0);
+        assert_str(o->o.artifacts[1].digest, "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+        assert_int_equal(o->o.artifacts[1].size_bytes, 5);
+        assert_false(o->o.artifacts[2].present);
+}
+
+static void inputs(void **state)
+{
+        (void)state;
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp/in" : under("in");
+        mkdir(under("src"), 0755);
+        put(under("src/leaf"), "leaf");
+        put(under("place"), "in place");
+        struct task_file files[] = {{AT("script.sh"), STR("#!/bin/sh\nprintf '%s ' \"$@\"; cat $1/tree/leaf $1/raw"), 0755}};
+        struct task_artifact_in in[] = {{STR("tree"), AT("tree"), str_from(under("src")), STR_NONE, 0, false},
+                                        {STR("raw"), AT("raw"), STR_NONE, STR("raw content"), 0600, false},
+                                        {STR("place"), str_from(under("place")), str_from(under("place")), STR_NONE, 0, false},
+                                        {STR("none"), AT("none"), str_from(under("nowhere")), STR_NONE, 0, true}};
+        struct str argv[] = {AT("script.sh"), AT(""), str_from(under("place"))};
+        struct str folders[] = {AT("made/for/me")};
+        struct task_spec s = {.command = argv, .command_n = 3, .files = files, .files_n = 1, .artifacts_in = in, .artifacts_in_n = 4, .folders = folders, .folders_n = 1, .wants_result = true};
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.end, TASK_EXITED);
+        assert_has(o->o.result.content, "leafraw content");
+        s = fixture_sh(f, arena_printf(f->arena, "cd %s/made/for/me && cat %s && echo changed >> %s/tree/leaf", at, under("place"), at).p);
+        s.artifacts_in = in;
+        s.artifacts_in_n = 4;
+        s.folders = folders;
+        s.folders_n = 1;
+        s.wants_result = true;
+        o = fixture_run(f, 2, &s);
+        assert_int_equal(o->o.exit_code, 0);
+        assert_str(o->o.result.content, "in place");
+        struct stat st;
+        assert_int_equal(stat(under("src/leaf"), &st), 0);
+        assert_int_equal(st.st_size, 4); /* what the task does to its copy does not reach the original */
+        in[3].optional = false;
+        o = fixture_run(f, 3, &s);
+        assert_int_equal(o->o.end, TASK_NOT_RUN);
+        assert_has(o->o.message, "nowhere");
+        in[3].optional = true;
+        in[1].uri = str_from(under("src"));
+        in[1].path = AT("made/../../..//in/dotted");
+        o = fixture_run(f, 4, &s); /* dots in a path neither escape nor harm */
+        assert_true(o->o.end == TASK_NOT_RUN || o->o.exit_code == 0);
+}
+
+static void private_paths(void **state)
+{
+        (void)state;
+        static const char *const paths[] = {"/tmp/out", "/mnt/out", "/weft-test-result.txt", "/weft-test/deep/out", "/opt/out", "/var/lib/weft-test/x"};
+        enum { N = sizeof paths / sizeof *paths };
+        struct task_param_out p[N];
+        struct buf script = BUF(4096);
+        for (size_t i = 0; i < N; i++) {
+                p[i] = (struct task_param_out){str_from(paths[i]), str_from(paths[i])};
+                buf_addf(&script, "printf '%%s' \"$ME\" > %s || exit 1; ", paths[i]);
+        }
+        buf_add_c(&script, "sleep 0.2; test -d /proc/self && ls / >/dev/null && cat /etc/passwd > /dev/null");
+        struct env_var v = {STR("ME"), STR_NONE, false};
+        struct task_spec s = fixture_sh(f, script.p);
+        s.params_out = p;
+        s.params_out_n = N;
+        s.env = &v;
+        s.env_n = 1;
+        for (uint32_t n = 1; n <= 4; n++) {
+                v.value = arena_printf(f->arena, "%u", n);
+                fixture_start(f, n, &s);
+        }
+        for (uint32_t n = 1; n <= 4; n++) {
+                struct seen *o = fixture_wait(f, n);
+                if (o->o.exit_code || o->o.end != TASK_EXITED)
+                        fail_msg("end %d exit %d: %.*s %.*s", o->o.end, o->o.exit_code, STR_FMT(o->o.message), STR_FMT(fixture_log(f, n)));
+                for (size_t i = 0; i < N; i++)
+                        assert_str(o->o.params[i].content, arena_printf(f->arena, "%u", n).p);
+        }
+        for (size_t i = 0; i < N; i++)
+                assert_int_not_equal(access(paths[i], F_OK), 0); /* the machine itself has not seen it */
+        buf_free(&script);
+}
+
+static void data_folder_is_seen_as_it_is(void **state)
+{
+        (void)state;
+        const char *path = under("objects/a/out"); /* the folder is below /tmp, which is private otherwise */
+        struct str folders[] = {str_from(under("objects/a"))};
+        struct task_artifact_out art = {STR("m"), str_from(path), str_from(path), false};
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "echo hi > %s", path).p);
+        s.folders = folders;
+        s.folders_n = 1;
+        s.artifacts_out = &art;
+        s.artifacts_out_n = 1;
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.exit_code, 0);
+        assert_true(o->o.artifacts[0].present);
+        assert_str(o->o.artifacts[0].uri, path);
+        assert_int_equal(o->o.artifacts[0].size_bytes, 3);
+        assert_int_equal(access(path, R_OK), 0);
+}
+
+static void output_links_do_not_leave_the_sandbox(void **state)
+{
+        (void)state;
+        put(under("../weft-secret-of-the-machine"), "secret"); /* /tmp/… of the machine */
+        struct task_param_out p[] = {{STR("a"), STR("/tmp/out")}, {STR("b"), STR("/tmp/real-link")}};
+        struct task_spec s = fixture_sh(f, "ln -s /tmp/weft-secret-of-the-machine /tmp/out; echo mine > /tmp/real; ln -s real /tmp/real-link");
+        s.params_out = p;
+        s.params_out_n = 2;
+        struct seen *o = fixture_run(f, 1, &s);
+        unlink(under("../weft-secret-of-the-machine"));
+        assert_int_equal(o->o.exit_code, 0);
+        assert_false(o->o.params[0].present); /* in the task's world there is nothing at the link's end */
+        assert_str(o->o.params[1].content, "mine\n");
+}
+
+static void sandbox_shuts_off(void **state)
+{
+        (void)state;
+        struct task_spec s = fixture_sh(f, "touch /etc/weft-test 2>/dev/null && exit 1; touch /tmp/x || exit 2; [ \"$(cat /proc/net/dev | grep -c :)\" -le 1 ] || exit 3; "
+                                           "[ \"$(ls /proc | grep -c '^[0-9]')\" -lt 10 ] || exit 4; exit 0");
+        struct seen *o = fixture_run(f, 1, &s);
+        if (o->o.exit_code || o->o.end != TASK_EXITED)
+                fail_msg("end %d exit %d: %.*s %.*s", o->o.end, o->o.exit_code, STR_FMT(o->o.message), STR_FMT(fixture_log(f, 1)));
+}
+
+static void memory_limit(void **state)
+{
+        (void)state;
+        struct task_spec s = fixture_sh(f, "ulimit -c; x=$(head -c 300000000 /dev/zero | tr '\\0' x); exit 0");
+        s.memory_bytes = 64 << 20;
+        s.wants_result = true;
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.end, TASK_EXITED);
+        assert_int_not_equal(o->o.exit_code, 0);
+        assert_true(str_starts(o->o.result.content, STR("0\n"))); /* no core files */
+}
+
+/* ---- stopping ---- */
+
+static void stop_is_gentle_then_not(void **state)
+{
+        (void)state;
+        struct attempt_id id = fixture_id(1);
+        struct error e;
+        const char *said = under("said");
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "trap 'echo bye > %s; exit 5' TERM; echo $$ > %s; while :; do sleep 0.05; done", said, under("ready")).p);
+        fixture_start(f, 1, &s);
+        pid_from(under("ready"));
+        assert_true(executor_process.stop(f->x, &id, &e));
+        struct seen *o = fixture_wait(f, 1);
+        assert_int_equal(o->o.end, TASK_STOPPED);
+        assert_int_equal(o->o.exit_code, 5);
+        assert_int_equal(access(said, F_OK), 0);
+        id = fixture_id(2);
+        s = fixture_sh(f, arena_printf(f->arena, "trap '' TERM; echo $$ > %s; while :; do sleep 0.05; done", under("ready2")).p);
+        fixture_start(f, 2, &s);
+        pid_from(under("ready2"));
+        assert_true(executor_process.stop(f->x, &id, &e));
+        o = fixture_wait(f, 2);
+        assert_int_equal(o->o.end, TASK_STOPPED);
+        assert_int_equal(o->o.signal, SIGKILL);
+        id = fixture_id(3); /* never heard of */
+        assert_true(executor_process.stop(f->x, &id, &e));
+        assert_int_equal(fixture_wait(f, 3)->o.end, TASK_STOPPED);
+}
+
+/* A grandchild in a session of its own, with its environment wiped, whose parent is gone. */
+static const char *daemon_script(const char *pid_file, const char *then)
+{
+        return arena_printf(f->arena,
+                            "setsid sh -c 'trap \"\" TERM; env -i /bin/sh -c \"trap \\\"\\\" TERM; echo \\$\\$ > %s; while :; do /bin/sleep 0.05; done\" & exit 0' & "
+                            "while [ ! -s %s ]; do sleep 0.01; done; %s",
+                            pid_file, pid_file, then)
+                .p;
+}
+
+static void stop_reaches_every_descendant(void **state)
+{
+        (void)state;
+        struct attempt_id id = fixture_id(1);
+        struct error e;
+        struct task_spec s = fixture_sh(f, daemon_script(under("daemon"), "sleep 100"));
+        fixture_start(f, 1, &s);
+        int pid = pid_from(under("daemon"));
+        assert_true(alive(pid));
+        executor_process.stop(f->x, &id, &e);
+        assert_int_equal(fixture_wait(f, 1)->o.end, TASK_STOPPED);
+        assert_false(alive(pid));
+}
+
+static void an_end_takes_descendants_along(void **state)
+{
+        (void)state;
+        struct task_spec other = fixture_sh(f, "sleep 0.5; exit 9"), s = fixture_sh(f, daemon_script(under("daemon"), "exit 6"));
+        fixture_start(f, 2, &other);
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.end, TASK_EXITED);
+        assert_int_equal(o->o.exit_code, 6);
+        assert_false(alive(pid_from(under("daemon"))));
+        assert_int_equal(fixture_wait(f, 2)->o.exit_code, 9); /* the neighbour is left alone */
+}
+
+/* ---- outliving ---- */
+
+static void adopted_with_its_true_exit_code(void **state)
+{
+        (void)state;
+        struct task_param_out p = {STR("p"), str_eq_c(f->set.isolation, "none") ? str_from(under("p")) : STR("/tmp/p")};
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "sleep 0.5; printf v > %.*s; echo out; exit 42", STR_FMT(p.path)).p), quick = fixture_sh(f, "exit 3");
+        s.params_out = &p;
+        s.params_out_n = 1;
+        s.wants_result = true;
+        fixture_start(f, 1, &s);
+        fixture_start(f, 2, &quick);
+        fixture_wait_started(f, 1);
+        fixture_wait(f, 2);
+        int shepherd = fixture_shepherd(f);
+        fixture_close(f); /* the shepherd sees no difference to a death */
+        f->seen_n = f->ended_n = 0;
+        memset(f->seen, 0, sizeof f->seen);
+        fixture_open(f);
+        assert_int_equal(fixture_shepherd(f), shepherd);
+        struct attempt_id one = fixture_id(1), two = fixture_id(2), three = fixture_id(3);
+        struct error e;
+        bool known;
+        assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
+        assert_true(known);
+        assert_true(executor_process.adopt(f->x, &two, &quick, &known, &e));
+        assert_true(known);
+        assert_true(executor_process.adopt(f->x, &three, &quick, &known, &e));
+        assert_false(known);
+        assert_int_equal(fixture_wait(f, 2)->o.exit_code, 3);
+        struct seen *o = fixture_wait(f, 1);
+        assert_true(o->started);
+        assert_int_equal(o->o.exit_code, 42);
+        assert_str(o->o.params[0].content, "v");
+        assert_str(o->o.result.content, "out\n");
+}
+
+static void lost_with_the_shepherd(void **state)
+{
+        (void)state;
+        struct task_spec s = fixture_sh(f, daemon_script(under("daemon"), arena_printf(f->arena, "echo $$ > %s; sleep 100", under("main")).p)), quick = fixture_sh(f, "exit 3");
+        fixture_start(f, 1, &s);
+        fixture_run(f, 2, &quick);
+        int daemon = pid_from(under("daemon")), main_pid = pid_from(under("main"));
+        int shepherd = fixture_shepherd(f);
+        assert_true(shepherd > 0);
+        fixture_close(f);
+        kill(shepherd, SIGKILL);
+        f->seen_n = f->ended_n = 0;
+        memset(f->seen, 0, sizeof f->seen);
+        fixture_open(f);
+        assert_int_not_equal(fixture_shepherd(f), shepherd);
+        struct attempt_id one = fixture_id(1), two = fixture_id(2);
+        struct error e;
+        bool known;
+        assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
+        assert_true(known);
+        assert_true(executor_process.adopt(f->x, &two, &quick, &known, &e));
+        assert_true(known);
+        struct seen *o = fixture_wait(f, 1);
+        assert_int_equal(o->o.end, TASK_LOST);
+        assert_true(o->o.message.n > 0);
+        assert_false(alive(main_pid));
+        assert_false(alive(daemon));
+        assert_int_equal(fixture_wait(f, 2)->o.exit_code, 3); /* what was journaled is not lost */
+}
+
+static void the_shepherd_dies_under_a_living_owner(void **state)
+{
+        (void)state;
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "echo $$ > %s; sleep 100", under("main")).p), quick = fixture_sh(f, "exit 3");
+        fixture_start(f, 1, &s);
+        int main_pid = pid_from(under("main"));
+        kill(fixture_shepherd(f), SIGKILL);
+        fixture_start(f, 2, &quick); /* the order falls into the gap */
+        assert_int_equal(fixture_wait(f, 1)->o.end, TASK_LOST);
+        assert_false(alive(main_pid));
+        struct seen *o = fixture_wait(f, 2);
+        assert_true(o->o.end == TASK_LOST || o->o.exit_code == 3);
+        assert_int_equal(fixture_run(f, 3, &quick)->o.exit_code, 3);
+}
+
+static void a_torn_journal(void **state)
+{
+        (void)state;
+        struct task_spec quick = fixture_sh(f, "exit 3");
+        fixture_run(f, 1, &quick);
+        int shepherd = fixture_shepherd(f);
+        fixture_close(f);
+        kill(shepherd, SIGKILL);
+        FILE *out = fopen(under("shepherd.journal"), "ae");
+        fputs("E garbage 1 2 3\nE 0f0f/1.0.1 5 5 5 5 5 5 5 x 00000000\nS 0f0f0f0f-torn", out);
+        fclose(out);
+        fixture_open(f);
+        struct attempt_id id = fixture_id(1);
+        struct error e;
+        bool known;
+        fixture_seen(f, 1)->ended = 0;
+        assert_true(executor_process.adopt(f->x, &id, &quick, &known, &e) && known);
+        assert_int_equal(fixture_wait(f, 1)->o.exit_code, 3);
+        assert_int_equal(fixture_run(f, 2, &quick)->o.exit_code, 3); /* what is written after the torn line can be read */
+        shepherd = fixture_shepherd(f);
+        fixture_close(f);
+        kill(shepherd, SIGKILL);
+        fixture_open(f);
+        id = fixture_id(2);
+        assert_true(executor_process.adopt(f->x, &id, &quick, &known, &e) && known);
+}
+
+static void forgetting_keeps_the_log(void **state)
+{
+        (void)state;
+        struct task_param_out p = {STR("p"), str_eq_c(f->set.isolation, "none") ? str_from(under("p")) : STR("/mnt/p")};
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "echo kept; echo x > %.*s", STR_FMT(p.path)).p);
+        s.params_out = &p;
+        s.params_out_n = 1;
+        fixture_run(f, 1, &s);
+        struct attempt_id id = fixture_id(1);
+        executor_process.forget(f->x, &id);
+        fixture_run_ms(f, 100);
+        assert_has(fixture_log(f, 1), "o kept\n");
+        struct str log = executor_process.log_path(f->set.folder, &id, f->arena);
+        struct str folder = str_sub(log, 0, log.n - 4);
+        assert_int_not_equal(access(arena_printf(f->arena, "%.*s/tmp", STR_FMT(folder)).p, F_OK), 0);
+}
+
+static void many_at_once(void **state)
+{
+        (void)state;
+        enum { N = 400 };
+        for (uint32_t i = 1; i <= N; i++) {
+                struct task_spec s = fixture_sh(f, arena_printf(f->arena, "echo %u; exit %u", i, i % 100).p);
+                s.wants_result = true;
+                fixture_start(f, i, &s);
+        }
+        for (uint32_t i = 1; i <= N; i++) {
+                struct seen *o = fixture_wait(f, i);
+                assert_int_equal(o->o.exit_code, (int)(i % 100));
+                assert_str(o->o.result.content, arena_printf(f->arena, "%u\n", i).p);
+        }
+}
+
+static void big_orders_do_not_lock_up(void **state)
+{
+        (void)state;
+        enum { N = 60 };
+        char *big = malloc(120001);
+        memset(big, 'y', 120000);
+        big[120000] = 0;
+        struct env_var v = {STR("BIG"), str_from(big), false};
+        for (uint32_t i = 1; i <= N; i++) {
+                struct task_spec s = fixture_sh(f, "exit ${#BIG}");
+                s.env = &v;
+                s.env_n = 1;
+                fixture_start(f, i, &s);
+        }
+        for (uint32_t i = 1; i <= N; i++)
+                assert_int_equal(fixture_wait(f, i)->o.end, TASK_EXITED);
+        free(big);
+}
+
+static void long_data_folder(void **state)
+{
+        (void)state;
+        fixture_close(f);
+        char name[101];
+        memset(name, 'd', 100);
+        name[100] = 0;
+        const char *deep = under(arena_printf(f->arena, "%s/%s", name, name).p);
+        mkdir(under(name), 0755);
+        mkdir(deep, 0755);
+        struct str before = f->set.folder;
+        f->set.folder = str_from(deep);
+        fixture_open(f);
+        struct task_spec s = fixture_sh(f, "exit 3");
+        assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 3);
+        fixture_close(f);
+        f->set.folder = before;
+        fixture_open(f);
+}
+
+static void the_shepherd_leaves_when_not_needed(void **state)
+{
+        (void)state;
+        int pid = fixture_shepherd(f);
+        assert_true(pid > 0);
+        fixture_close(f);
+        for (int i = 0; i < 2000 && alive(pid); i++)
+                usleep(10000);
+        assert_false(alive(pid));
+        fixture_open(f);
+        struct task_spec s = fixture_sh(f, "exit 3");
+        assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 3);
+}
+
+#define IN(how, t) {#t " (" #how ")", t, how, after, NULL}
+
+int main(int argc, char **argv)
+{
+        if (argc > 1 && strcmp(argv[1], "shepherd") == 0)
+                return shepherd_main(argc - 1, argv + 1);
+        if (argc > 1)
+                cmocka_set_test_filter(argv[1]);
+        const struct CMUnitTest tests[] = {
+                IN(none, exit_codes), IN(private, exit_codes), IN(none, starting_twice_runs_once), IN(none, slots_are_a_limit), IN(none, environment_is_clean),
+                IN(private, environment_is_clean), IN(none, no_such_command), IN(private, no_such_command), IN(none, image_map), IN(none, logs_and_result),
+                IN(private, logs_and_result), IN(none, log_limit), IN(none, outputs), IN(private, outputs), IN(sandbox, outputs), IN(none, inputs), IN(private, inputs),
+                IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
+                IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(none, memory_limit), IN(private, memory_limit),
+                IN(none, stop_is_gentle_then_not), IN(private, stop_is_gentle_then_not), IN(sandbox, stop_is_gentle_then_not), IN(none, stop_reaches_every_descendant),
+                IN(private, stop_reaches_every_descendant), IN(sandbox, stop_reaches_every_descendant), IN(none, an_end_takes_descendants_along),
+                IN(private, an_end_takes_descendants_along), IN(none, adopted_with_its_true_exit_code), IN(private, adopted_with_its_true_exit_code),
+                IN(none, lost_with_the_shepherd), IN(private, lost_with_the_shepherd), IN(sandbox, lost_with_the_shepherd), IN(none, the_shepherd_dies_under_a_living_owner),
+                IN(none, a_torn_journal), IN(none, forgetting_keeps_the_log), IN(private, forgetting_keeps_the_log), IN(none, many_at_once), IN(private, many_at_once),
+                IN(none, big_orders_do_not_lock_up), IN(none, long_data_folder), IN(none, the_shepherd_leaves_when_not_needed)};
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
