@@ -132,6 +132,7 @@ void node_free_children(struct run *r, struct node *n); /* its descendants leave
 void node_free_below(struct run *r, struct node *n); /* its descendants and hooks leave memory */
 void node_free(struct run *r, struct node *n);        /* it too */
 void engine_bury(struct run *r);
+void failures_forget(struct run *r);
 void node_dirty(struct run *r, struct node *n);
 void limits_encode(struct run *r, struct node *n);
 void limits_decode(struct str s, struct limits *ret);

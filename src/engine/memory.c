@@ -322,6 +322,17 @@ void engine_bury(struct run *r)
         r->dead_boxes_n = 0;
 }
 
+void failures_forget(struct run *r)
+{
+        for (uint32_t i = 0; i < r->failures_n; i++) {
+                free(r->failures[i].path);
+                free(r->failures[i].task);
+                free(r->failures[i].template);
+                free(r->failures[i].message);
+        }
+        r->failures_n = 0;
+}
+
 void engine_free(struct run *r)
 {
         if (!r)
@@ -338,12 +349,7 @@ void engine_free(struct run *r)
                 free(r->plans[i].wanted);
                 free(r->plans[i].order);
         }
-        for (uint32_t i = 0; i < r->failures_n; i++) {
-                free(r->failures[i].path);
-                free(r->failures[i].task);
-                free(r->failures[i].template);
-                free(r->failures[i].message);
-        }
+        failures_forget(r);
         free(r->failures);
         free(r->plans);
         free(r->map.p);

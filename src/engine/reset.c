@@ -266,7 +266,7 @@ bool run_retry(struct run *r, struct error *e)
         r->row.finished_at.us = 0;
         r->row.started_at = r->now;
         r->view.started_at = r->now;
-        r->failures_n = 0;
+        failures_forget(r);
         r->live = r->busy = r->suspended_n = 0;
         r->run_dirty = true;
         box_release(r, r->outputs);

@@ -72,6 +72,8 @@ bool connection_error(struct connection *c, int code, const char *doing, struct 
 {
         const char *path = c->path, *text = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(code);
         enum error_kind kind = kind_of(c->db, code);
+        if (kind == ERROR_NOT_FOUND && access(path, F_OK) == 0) /* what is missing is the log's index, which cannot be made here */
+                kind = ERROR_DENIED;
         if (kind == ERROR_FULL)
                 return error_set(e, kind,
                                  "%s: no space left for %s; what was stored is unharmed: free some space on that disk, then continue with "

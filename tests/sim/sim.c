@@ -541,7 +541,8 @@ int main(int argc, char **argv)
         shared = share(sizeof *shared);
         for (int s = 0; s < 5; s++)
                 signal((int[]){SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGALRM}[s], on_signal);
-        struct coverage *coverages[JOBS_MAX], *all = calloc(1, coverage_size());
+        static struct coverage *coverages[JOBS_MAX], *all; /* static: a job that exits holds them too */
+        all = calloc(1, coverage_size());
         for (unsigned j = 0; j < options.jobs; j++)
                 coverages[j] = share(coverage_size());
         bool fine = run_jobs(coverages);

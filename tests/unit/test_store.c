@@ -65,6 +65,21 @@ static void fill(uint32_t commits, size_t message_bytes)
         store_sqlite.close(s);
 }
 
+static void exec(const char *sql)
+{
+        sqlite3 *db;
+        assert_int_equal(sqlite3_open(place.path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+}
+
+/* A short log stays beside the file when the writer closes: for tests of the file itself. */
+static void fill_file(uint32_t commits, size_t message_bytes)
+{
+        fill(commits, message_bytes);
+        exec("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
 static void write_at(off_t at, const void *bytes, size_t n)
 {
         int fd = open(place.path, O_RDWR | O_CLOEXEC);
@@ -79,14 +94,6 @@ static char *file_bytes(size_t *ret_n)
         *ret_n = fread(p, 1, 16 << 20, in);
         fclose(in);
         return p;
-}
-
-static void exec(const char *sql)
-{
-        sqlite3 *db;
-        assert_int_equal(sqlite3_open(place.path, &db), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-        sqlite3_close(db);
 }
 
 static void expect_open(const struct store_settings *with, enum error_kind writer, enum error_kind reader)
@@ -198,7 +205,7 @@ static void test_empty_file(void **state)
 static void test_damaged_file(void **state)
 {
         (void)state;
-        fill(10, 200);
+        fill_file(10, 200);
         struct stat st;
         assert_int_equal(stat(place.path, &st), 0);
         char garbage[4096];
@@ -222,7 +229,7 @@ static void test_damaged_file(void **state)
 static void test_damaged_value(void **state)
 {
         (void)state;
-        fill(1, 1000);
+        fill_file(1, 1000);
         size_t n;
         char *bytes = file_bytes(&n);
         char *at = memmem(bytes, n, "000000000000042", 15);
@@ -288,13 +295,62 @@ static void folder_is_read_only(void)
         store_sqlite.reader_close(r);
 }
 
+static void make_read_only(void)
+{
+        static const char *const names[] = {"", "-wal", "-shm"};
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+                char path[128];
+                snprintf(path, sizeof path, "%s%s", place.path, names[i]);
+                if (chmod(path, 0444) != 0)
+                        assert_int_equal(errno, ENOENT);
+        }
+        chmod(place.folder, 0555);
+}
+
+static bool log_is_there(const char *suffix)
+{
+        char path[128];
+        snprintf(path, sizeof path, "%s%s", place.path, suffix);
+        return access(path, F_OK) == 0;
+}
+
 static void test_read_only_folder(void **state)
 {
         (void)state;
-        fill(3, 100);
-        chmod(place.path, 0444);
-        chmod(place.folder, 0555);
+        fill_file(3, 100);
+        assert_false(log_is_there("-wal"));
+        make_read_only();
         in_child(folder_is_read_only);
+}
+
+static void test_read_only_folder_with_log(void **state)
+{
+        (void)state;
+        fill(3, 100);
+        assert_true(log_is_there("-wal"));
+        make_read_only();
+        in_child(folder_is_read_only);
+}
+
+static void log_cannot_be_used(void)
+{
+        REQUIRE(geteuid() != 0 || setresuid(65534, 65534, 65534) == 0);
+        struct store_reader *r = NULL;
+        struct error e = {0};
+        REQUIRE(!store_sqlite.reader_open(&settings, &r, &e));
+        REQUIRE(e.kind == ERROR_DENIED && strstr(e.text, "--data"));
+}
+
+/* What is only in the log is never left out in silence. */
+static void test_read_only_folder_with_log_alone(void **state)
+{
+        (void)state;
+        fill(3, 100);
+        char path[128];
+        snprintf(path, sizeof path, "%s-shm", place.path);
+        unlink(path);
+        make_read_only();
+        in_child(log_cannot_be_used);
 }
 
 static void folder_cannot_be_written(void)
@@ -480,6 +536,7 @@ int main(void)
                 TEST(test_newer_schema),    TEST(test_migration),        TEST(test_history_has_the_columns_of_node),
                 TEST(test_other_files),     TEST(test_empty_file),       TEST(test_damaged_file),
                 TEST(test_damaged_value),   TEST(test_read_only_folder), TEST(test_create_denied),
+                TEST(test_read_only_folder_with_log), TEST(test_read_only_folder_with_log_alone),
                 TEST(test_file_size_limit), TEST(test_full_disk),        TEST(test_faults),
                 TEST(test_failed_batch),
         };
