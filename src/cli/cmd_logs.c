@@ -2,35 +2,40 @@
 #include "cli/cmd.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <unistd.h>
+#include <uthash.h>
 
-/* How far each attempt's log has been printed. */
-struct printed { uint32_t node, epoch, attempt; off_t at; };
+/* How far an attempt's log has been printed. */
+struct place_key { uint32_t node, epoch, attempt; };
+struct printed { struct place_key key; off_t at; bool done; UT_hash_handle hh; };
 struct logs {
         struct args *a;
         struct view_store v;
         struct run_row run;
         struct str node;
-        struct printed *p; size_t n, cap;
-        bool prefix, found;
+        struct printed *printed;  /* -f: by attempt */
+        int watch;                /* -f: an inotify descriptor */
+        bool follow, prefix, found;
         struct arena *scratch;
 };
 
 static struct printed *printed_of(struct logs *l, uint32_t node, uint32_t epoch, uint32_t attempt)
 {
-        for (size_t i = l->n; i-- > 0;)
-                if (l->p[i].node == node && l->p[i].epoch == epoch && l->p[i].attempt == attempt)
-                        return &l->p[i];
-        if (l->n == l->cap) {
-                l->cap = l->cap ? l->cap * 2 : 32;
-                l->p = realloc(l->p, l->cap * sizeof *l->p);
-                if (!l->p)
-                        abort();
-        }
-        l->p[l->n] = (struct printed){node, epoch, attempt, 0};
-        return &l->p[l->n++];
+        struct place_key key = {node, epoch, attempt};
+        struct printed *p;
+        HASH_FIND(hh, l->printed, &key, sizeof key, p);
+        if (p)
+                return p;
+        p = calloc(1, sizeof *p);
+        if (!p)
+                abort();
+        p->key = key;
+        HASH_ADD(hh, l->printed, key, sizeof p->key, p);
+        return p;
 }
 
 /* A stored line is "<time> <o|e> <text>": people want the text. */
@@ -46,17 +51,12 @@ static void print_lines(struct logs *l, struct str label, struct str text)
         }
 }
 
-static void print_log(struct logs *l, const struct node_row *n, uint32_t attempt, struct str label)
+/* Whole lines from *at on; moves *at behind them. */
+static void print_log(struct logs *l, int fd, struct str label, off_t *at)
 {
-        struct attempt_id id = {l->run.uid, n->no, n->epoch, attempt};
-        struct str path = backends.executors[0]->log_path(l->v.folder, &id, l->scratch);
-        int fd = open(arena_cstr(l->scratch, path), O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return;
-        struct printed *at = printed_of(l, n->no, n->epoch, attempt);
         static char chunk[1 << 20];
         ssize_t got;
-        while ((got = pread(fd, chunk, sizeof chunk, at->at)) > 0) {
+        while ((got = pread(fd, chunk, sizeof chunk, *at)) > 0) {
                 ssize_t whole = got;
                 while (whole > 0 && chunk[whole - 1] != '\n')
                         whole--;
@@ -65,9 +65,32 @@ static void print_log(struct logs *l, const struct node_row *n, uint32_t attempt
                 if (!whole)
                         whole = got;
                 print_lines(l, label, (struct str){chunk, (size_t)whole});
-                at->at += whole;
+                *at += whole;
         }
-        close(fd);
+}
+
+static void attempt_log(struct logs *l, const struct node_row *n, uint32_t attempt, struct str label)
+{
+        struct attempt_id id = {l->run.uid, n->no, n->epoch, attempt};
+        struct printed once = {0}, *p = l->follow ? printed_of(l, n->no, n->epoch, attempt) : &once;
+        if (p->done)
+                return;
+        const char *path = arena_cstr(l->scratch, backends.executors[0]->log_path(l->v.folder, &id, l->scratch));
+        bool last = node_state_final(n->state) || attempt < n->attempt; /* as stored before the log is read: nothing comes after */
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+                print_log(l, fd, label, &p->at);
+                close(fd);
+        }
+        p->done = last;
+        if (l->watch >= 0 && !last && inotify_add_watch(l->watch, path, IN_MODIFY) < 0) { /* not written yet: look for it in its folder */
+                char *folder = strdup(path), *slash = folder ? strrchr(folder, '/') : NULL;
+                if (slash)
+                        *slash = 0;
+                if (slash)
+                        inotify_add_watch(l->watch, folder, IN_CREATE);
+                free(folder);
+        }
 }
 
 static bool wanted(const struct logs *l, const struct node_row *n, struct str label)
@@ -77,8 +100,6 @@ static bool wanted(const struct logs *l, const struct node_row *n, struct str la
                 return true;
         return str_eq(l->node, label) || str_eq(l->node, n->name) || (str_to_i64(l->node, &no) && no == n->no);
 }
-
-struct visited { struct logs *l; struct node_list nodes; };
 
 static const struct node_row *row_of(const struct node_list *list, uint32_t no)
 {
@@ -119,38 +140,70 @@ static bool print_all(struct logs *l, struct error *e)
                 l->found = true;
                 struct str label = node_label(n, row_of(&list, n->parent), l->scratch);
                 for (uint32_t k = 0; n->kind == NODE_KIND_TASK && k <= n->attempt; k++)
-                        print_log(l, n, k, label);
+                        attempt_log(l, n, k, label);
         }
         free(list.p);
         fflush(stdout);
         return ok;
 }
 
+/* Until a log grows or the database has a commit. Where that cannot be watched, or a file appears between looking and watching, a second. */
+static void wait_for_news(struct logs *l)
+{
+        static char news[65536];
+        struct pollfd p = {.fd = l->watch, .events = POLLIN};
+        if (poll(&p, l->watch >= 0, 1000) > 0)
+                while (read(l->watch, news, sizeof news) > 0) {
+                }
+}
+
+static void watch_begin(struct logs *l)
+{
+        l->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (l->watch >= 0)
+                inotify_add_watch(l->watch, arena_cstr(l->v.arena, arena_printf(l->v.arena, "%.*s/weft.db-wal", STR_FMT(l->v.folder))), IN_MODIFY);
+}
+
+static bool print_to_the_end(struct logs *l, struct error *e)
+{
+        struct str uid = l->run.uid;
+        if (l->follow)
+                watch_begin(l);
+        for (;;) {
+                arena_reset(l->scratch);
+                l->run.uid = uid;
+                if (!print_all(l, e))
+                        return false;
+                if (!l->follow || run_state_final(l->run.state) || ferror(stdout))
+                        return true;
+                wait_for_news(l);
+        }
+}
+
+static void logs_close(struct logs *l)
+{
+        struct printed *p, *next;
+        HASH_ITER(hh, l->printed, p, next) {
+                HASH_DEL(l->printed, p);
+                free(p);
+        }
+        if (l->watch >= 0)
+                close(l->watch);
+        arena_free(l->scratch);
+        store_view_close(&l->v);
+}
+
 static int logs(struct args *a)
 {
         struct error e;
         bool exists;
-        struct logs l = {.a = a, .node = a->words_n > 1 ? a->words[1] : STR_NONE, .prefix = a->words_n < 2, .scratch = arena_new()};
-        if (!store_view_open(&l.v, a, &exists, &e) || !store_view_run(&l.v, a->words[0], &l.run, &e)) {
-                arena_free(l.scratch);
-                store_view_close(&l.v);
-                return fail(&e);
-        }
-        struct str uid = l.run.uid, name = l.run.name;
-        bool ok, end;
-        do {
-                arena_reset(l.scratch);
-                l.run.uid = uid;
-                ok = print_all(&l, &e);
-                end = !ok || !a->given[OPT_FOLLOW] || run_state_final(l.run.state) || ferror(stdout);
-                if (!end)
-                        usleep(100000);
-        } while (!end);
+        struct logs l = {.a = a, .node = a->words_n > 1 ? a->words[1] : STR_NONE, .prefix = a->words_n < 2, .follow = a->given[OPT_FOLLOW], .watch = -1, .scratch = arena_new()};
+        bool ok = store_view_open(&l.v, a, &exists, &e) && store_view_run(&l.v, a->words[0], &l.run, &e);
+        struct str name = l.run.name;
+        ok = ok && print_to_the_end(&l, &e);
         if (ok && l.node.n && !l.found)
                 ok = error_set(&e, ERROR_NOT_FOUND, "run %.*s has no step %.*s; `weft get %.*s` shows its steps", STR_FMT(name), STR_FMT(l.node), STR_FMT(name));
-        free(l.p);
-        arena_free(l.scratch);
-        store_view_close(&l.v);
+        logs_close(&l);
         return ok ? EXIT_OK : fail(&e);
 }
 

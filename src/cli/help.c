@@ -27,7 +27,7 @@ void help_overview(void)
         for (size_t i = 0; command_table[i]; i++)
                 if (!command_table[i]->hidden)
                         printf("  %-11s %s\n", command_table[i]->name, command_table[i]->summary);
-        printf("\n`weft help COMMAND` tells more, `weft help settings` lists the settings.\n"
+        printf("\n`weft help COMMAND` tells more, `weft help settings` lists the settings, `weft help argo` and `weft help kfp` the fields of the languages.\n"
                "Exit status: 0 succeeded, 1 the run did not succeed, 2 wrong usage or invalid input, 3 Weft itself failed.\n");
 }
 
@@ -58,6 +58,26 @@ static void help_settings(struct arena *a)
                         printf(" (%s)", t->choices);
                 printf("\n      %s\n", setting_env(t, a).p);
         }
+}
+
+struct field_list { struct str place; bool any; };
+
+static void print_field(void *user, struct str place, const char *field, enum field_use use, const char *hint)
+{
+        static const char *const words[] = {[FIELD_USED] = "used", [FIELD_NO_EFFECT] = "no effect", [FIELD_WARNED] = "warned", [FIELD_REFUSED] = "refused"};
+        struct field_list *l = user;
+        if (!l->any || !str_eq(place, l->place))
+                printf("\n%.*s\n", STR_FMT(place.n ? place : STR("(document)")));
+        l->any = true;
+        l->place = place;
+        printf("  %-28s %-9s%s%s\n", field, words[use], hint ? "  " : "", hint ? hint : "");
+}
+
+static void help_language(const struct dialect *d, struct arena *a)
+{
+        printf("The fields of the language %s, and what becomes of each on this machine: used; no effect (accepted, means nothing here); warned (accepted, the run does\n"
+               "without it, and `weft lint` says so); refused (the run would not do what the document asks for). A field that is not listed is an error.\n", d->name);
+        d->fields(print_field, &(struct field_list){0}, a);
 }
 
 static const struct command_def *command_of(struct str name)
@@ -91,6 +111,11 @@ static int help(struct args *a)
         }
         if (str_eq_c(a->words[0], "settings")) {
                 help_settings(a->arena);
+                return EXIT_OK;
+        }
+        const struct dialect *d = dialect_by_name(a->words[0]);
+        if (d) {
+                help_language(d, a->arena);
                 return EXIT_OK;
         }
         const struct command_def *def = command_of(a->words[0]);
@@ -246,7 +271,7 @@ static int man(struct args *a)
 }
 
 const struct command_def cmd_version = {"version", "", "print the version", NULL, BIT(OPT_HELP), 0, 0, version, false};
-const struct command_def cmd_help = {"help", "[COMMAND]", "tell what commands and settings do", NULL, BIT(OPT_HELP), 0, 1, help, false};
+const struct command_def cmd_help = {"help", "[TOPIC]", "tell what commands, settings and the fields of documents do", NULL, BIT(OPT_HELP), 0, 1, help, false};
 const struct command_def cmd_completion = {"completion", "SHELL", "print the completion script for bash, zsh or fish", "For example: weft completion bash > /etc/bash_completion.d/weft",
                                            BIT(OPT_HELP), 1, 1, completion, false};
 const struct command_def cmd_man = {"man", "", "print the manual page", NULL, BIT(OPT_HELP), 0, 0, man, true};

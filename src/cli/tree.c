@@ -32,6 +32,7 @@ struct tree {
         struct wall now;
         char **lines; size_t lines_n, lines_cap;
         bool *line_done;
+        uint32_t *changed; size_t changed_n, changed_cap; /* plain lines: nodes told of since the last drawing */
 };
 
 bool is_terminal(int fd)
@@ -72,6 +73,7 @@ void tree_free(struct tree *t)
         free(t->message);
         free(t->lines);
         free(t->line_done);
+        free(t->changed);
         buf_free(&t->out);
         arena_free(t->scratch);
         free(t);
@@ -129,6 +131,17 @@ static void count(struct tree *t, const struct leaf *x, int sign)
                 f->live += (unsigned)sign;
 }
 
+static void note_change(struct tree *t, uint32_t no)
+{
+        if (t->changed_n == t->changed_cap) {
+                t->changed_cap = t->changed_cap ? t->changed_cap * 2 : 64;
+                t->changed = realloc(t->changed, t->changed_cap * sizeof *t->changed);
+                if (!t->changed)
+                        abort();
+        }
+        t->changed[t->changed_n++] = no;
+}
+
 void tree_node(struct tree *t, const struct node_row *row)
 {
         leaf_at(t, row->parent);
@@ -156,6 +169,8 @@ void tree_node(struct tree *t, const struct node_row *row)
                 keep(&x->name, row->name);
         keep(&x->message, row->message.n ? row->message : row->reason);
         count(t, x, 1);
+        if (!t->live && x->shown != x->state + 1)
+                note_change(t, row->no);
 }
 
 /* ---- lines ---- */
@@ -378,7 +393,8 @@ static void plain(struct tree *t)
 {
         arena_reset(t->scratch);
         t->now = clock_wall();
-        for (uint32_t i = 1; i < t->n; i++) {
+        for (size_t k = 0; k < t->changed_n; k++) {
+                uint32_t i = t->changed[k];
                 struct leaf *x = &t->p[i];
                 bool leaf = x->kind == NODE_KIND_TASK || x->kind == NODE_KIND_SUSPEND || x->kind == NODE_KIND_CHILD || x->kind == NODE_KIND_CALL;
                 bool worth = x->state == NODE_RUNNING || x->state == NODE_SUSPENDED || node_state_final(x->state);
@@ -393,6 +409,7 @@ static void plain(struct tree *t)
                         buf_addf(&t->out, "  %s", x->message);
                 buf_add_char(&t->out, '\n');
         }
+        t->changed_n = 0;
 }
 
 void tree_draw(struct tree *t)

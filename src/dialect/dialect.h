@@ -32,6 +32,16 @@ void problem_add(struct problems *, enum error_kind, bool warning, const struct 
 /* The first that is no warning, or NULL. */
 const struct problem *problems_first_error(const struct problems *);
 
+/* What becomes of a field of a document: for help, documents and their tests. */
+enum field_use {
+        FIELD_USED,
+        FIELD_NO_EFFECT, /* accepted; means nothing on this machine */
+        FIELD_WARNED,    /* accepted with a warning: the run does without it */
+        FIELD_REFUSED,   /* `hint` says what to do instead */
+};
+/* `place`: where the object that has the field stands first, "spec.templates[].container"; empty for the document itself. */
+typedef void field_visitor(void *user, struct str place, const char *field, enum field_use, const char *hint /* may be NULL */);
+
 struct dialect {
         const char *name;              /* "argo", "kfp" */
         /* Is this document (one of possibly several in a file) in this language and runnable (Workflow, WorkflowTemplate, pipeline spec)? */
@@ -45,6 +55,8 @@ struct dialect {
         void (*write_status)(const struct workflow *w, const struct run_row *run, const struct node_row *nodes, size_t n, struct buf *out);
         /* The outputs of the run as `weft run -o json` shows them: a JSON map. */
         struct str (*run_outputs)(const struct workflow *w, const struct run_row *run, const struct node_row *nodes, size_t n, struct arena *a);
+        /* Every field that the language has, object by object, each object once. */
+        void (*fields)(field_visitor *each, void *user, struct arena *a);
 };
 extern const struct dialect dialect_argo, dialect_kfp;
 extern const struct dialect *const dialects[]; /* ends in NULL */

@@ -149,6 +149,7 @@ static inline const struct argo_task *argo_task_of(const struct task *t) { retur
 
 /* fields.c: unknown fields, wrong shapes, and what is not executed, as problems. */
 void argo_check_fields(const struct value *document, struct problems *p);
+void argo_list_fields(field_visitor *each, void *user, struct arena *a);
 
 /* Reading. */
 struct argo_reader {

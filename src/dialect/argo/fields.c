@@ -1,6 +1,7 @@
 /* Every field that Argo knows, and what Weft does with it: one table an object. A field that is in no table is a mistake in the document,
  * and the nearest name is suggested. */
 #include "dialect/argo/argo.h"
+#include <assert.h>
 
 enum use {
         USED,
@@ -207,4 +208,32 @@ void argo_check_fields(const struct value *v, struct problems *p)
         struct checker c = {p};
         if (v->kind == VALUE_MAP)
                 check(&c, v, &document, STR_NONE);
+}
+
+/* ---- for help ---- */
+
+struct listing { field_visitor *each; void *user; struct arena *arena; const struct fields *seen[64]; size_t seen_n; };
+
+static void list_fields(struct listing *l, const struct fields *f, struct str place)
+{
+        static const enum field_use uses[] = {[USED] = FIELD_USED, [QUIET] = FIELD_NO_EFFECT, [NOTED] = FIELD_WARNED, [LATER] = FIELD_REFUSED};
+        for (size_t i = 0; i < l->seen_n; i++)
+                if (l->seen[i] == f)
+                        return;
+        assert(l->seen_n < sizeof l->seen / sizeof *l->seen);
+        l->seen[l->seen_n++] = f;
+        for (const struct field *x = f->items; x->name; x++)
+                l->each(l->user, place, x->name, uses[x->use], x->hint);
+        for (const struct field *x = f->items; x->name; x++) {
+                const struct fields *inner = strcmp(x->name, "hooks") == 0 && !x->inner ? &hook : x->inner;
+                const char *many = x->shape == LIST_OF_LISTS ? "[][]" : x->shape == LIST ? "[]" : inner == &hook ? ".*" : "";
+                if (inner)
+                        list_fields(l, inner, arena_printf(l->arena, "%.*s%s%s%s", STR_FMT(place), place.n ? "." : "", x->name, many));
+        }
+}
+
+void argo_list_fields(field_visitor *each, void *user, struct arena *a)
+{
+        struct listing l = {.each = each, .user = user, .arena = a};
+        list_fields(&l, &document, STR(""));
 }

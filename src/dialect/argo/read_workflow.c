@@ -258,4 +258,5 @@ const struct dialect dialect_argo = {
         .compile = compile,
         .write_status = argo_write_status,
         .run_outputs = argo_run_outputs,
+        .fields = argo_list_fields,
 };

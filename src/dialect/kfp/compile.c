@@ -431,4 +431,5 @@ const struct dialect dialect_kfp = {
         .compile = kfp_compile,
         .write_status = kfp_write_status,
         .run_outputs = kfp_run_outputs,
+        .fields = kfp_list_fields,
 };

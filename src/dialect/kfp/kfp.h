@@ -131,6 +131,7 @@ bool kfp_convert(struct val v, enum kfp_type type, struct str what, struct arena
 
 /* schema.c */
 void kfp_check_spec(const struct value *spec, struct problems *ps);
+void kfp_list_fields(field_visitor *each, void *user, struct arena *a);
 void kfp_check_platform(const struct value *platform, const struct value *spec, struct problems *ps);
 struct str kfp_path(struct arena *a, struct str path, struct str member);
 /* " (did you mean 'x'?)" for the member of `map` nearest to `wrong`, or empty. */

@@ -1,6 +1,7 @@
 /* The fields of the pipeline IR and of the Kubernetes platform document, as tables, and the check of a document against them: every
  * field is known, has the right shape, and is either executed or refused. What passes here has the types that the compiler relies on. */
 #include "dialect/kfp/kfp.h"
+#include <assert.h>
 
 enum shape { ANY, STRING, NUMBER, BOOLEAN, STRINGS, OBJECT, OBJECT_MAP, OBJECT_LIST, STRUCTURE, UNSUPPORTED, NO_EFFECT };
 
@@ -235,4 +236,31 @@ void kfp_check_platform(const struct value *platform, const struct value *spec, 
                         problem_add(ps, ERROR_INVALID, false, &m->value, kfp_path(ps->arena, STR("platforms.kubernetes.deploymentSpec.executors"), m->key),
                                     "the pipeline has no executor of this name%.*s", STR_FMT(kfp_nearest(known, m->key, ps->arena)));
         }
+}
+
+/* ---- for help ---- */
+
+struct listing { field_visitor *each; void *user; struct arena *arena; const struct object *seen[64]; size_t seen_n; };
+
+static void list_fields(struct listing *l, const struct object *o, struct str place)
+{
+        for (size_t i = 0; i < l->seen_n; i++)
+                if (l->seen[i] == o)
+                        return;
+        assert(l->seen_n < sizeof l->seen / sizeof *l->seen);
+        l->seen[l->seen_n++] = o;
+        for (const struct field *f = o->fields; f->name; f++)
+                l->each(l->user, place, f->name, f->shape == UNSUPPORTED ? FIELD_REFUSED : f->shape == NO_EFFECT ? FIELD_WARNED : FIELD_USED, f->hint);
+        for (const struct field *f = o->fields; f->name; f++) {
+                const char *many = f->shape == OBJECT_MAP ? ".*" : f->shape == OBJECT_LIST ? "[]" : "";
+                if (f->object)
+                        list_fields(l, f->object, arena_printf(l->arena, "%.*s%s%s%s", STR_FMT(place), place.n ? "." : "", f->name, many));
+        }
+}
+
+void kfp_list_fields(field_visitor *each, void *user, struct arena *a)
+{
+        struct listing l = {.each = each, .user = user, .arena = a};
+        list_fields(&l, &spec_def, STR(""));
+        list_fields(&l, &platform_document, STR(""));
 }
