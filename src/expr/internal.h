@@ -130,7 +130,7 @@ bool parse_enter(struct parser *p); /* false past the depth; pairs with p->nesti
 struct node_builder { struct node **items; size_t n, cap; };
 void node_push(struct parser *p, struct node_builder *b, struct node *n);
 bool argo_parse(struct parser *p, struct node **ret);
-bool cel_parse(struct parser *p, struct node **ret);
+bool cel_parse(struct parser *p, struct node **ret); /* resolves methods itself: they are N_BUILTIN nodes */
 /* Finds contradictions of types that expr-lang finds before it runs anything. `shapes` by slot, or NULL. */
 bool expr_check(const struct expr *x, const struct shape *shapes, struct error *e);
 bool paths_collect(struct expr *x, struct arena *a); /* false past IDENTS_MAX */
@@ -209,7 +209,7 @@ const struct func *builtin_find(struct str name);
 const struct func *argo_find(struct str name);
 const struct func *sprig_find(struct str name);
 const struct func *cel_find(struct str name);
-const struct func *cel_method(struct str name);
+const struct func *cel_method(struct str name); /* args[0] is the receiver */
 extern const struct func builtins_text[], builtins_list[], builtins_number[], builtins_time[], builtins_argo[];
 extern const size_t builtins_text_n, builtins_list_n, builtins_number_n, builtins_time_n, builtins_argo_n;
 extern const struct func sprig_text[], sprig_list[], sprig_map[], sprig_math[], sprig_misc[], sprig_encode[];
