@@ -103,7 +103,7 @@ void fanout_expand(struct run *r, struct node *f)
                         return;
                 }
                 uint32_t i = f->items_n;
-                struct node *n = node_new(r, f, NODE_ROLE_ITEM, f->row.task, i);
+                struct node *n = node_create(r, f, NODE_ROLE_ITEM, f->row.task, i);
                 n->task = f->task;
                 n->row.name = f->task->name;
                 n->row.item = fanout_item(f, i);

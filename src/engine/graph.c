@@ -206,7 +206,7 @@ void graph_open(struct run *r, struct node *g)
 
 static struct node *slot_new(struct run *r, struct node *g, uint32_t i)
 {
-        struct node *n = node_new(r, g, NODE_ROLE_TASK, i, 0);
+        struct node *n = node_create(r, g, NODE_ROLE_TASK, i, 0);
         n->task = &g->template->tasks[i];
         n->row.name = n->task->name;
         g->slots[i] = n;

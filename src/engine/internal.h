@@ -127,7 +127,7 @@ bool heap_pop(struct heap *h, struct heap_entry *ret);
 void map_put(struct run *r, struct node *n);
 struct node *map_get(const struct run *r, uint32_t no);
 void map_remove(struct run *r, uint32_t no);
-struct node *node_new(struct run *r, struct node *parent, enum node_role role, uint32_t task, uint32_t index);
+struct node *node_create(struct run *r, struct node *parent, enum node_role role, uint32_t task, uint32_t index);
 void node_free_children(struct run *r, struct node *n); /* its descendants leave memory, but not its hooks: they may still run */
 void node_free_below(struct run *r, struct node *n); /* its descendants and hooks leave memory */
 void node_free(struct run *r, struct node *n);        /* it too */

@@ -219,7 +219,7 @@ void map_remove(struct run *r, uint32_t no)
         r->map.p[i] = NULL;
 }
 
-struct node *node_new(struct run *r, struct node *parent, enum node_role role, uint32_t task, uint32_t index)
+struct node *node_create(struct run *r, struct node *parent, enum node_role role, uint32_t task, uint32_t index)
 {
         struct node *n = engine_alloc(sizeof *n);
         n->row.no = r->row.nodes_next++;

@@ -320,7 +320,7 @@ void node_settled(struct run *r, struct node *n)
 static void hook_start(struct run *r, struct node *owner, uint32_t k, struct site *s)
 {
         const struct hook *h = &owner->task->hooks[k];
-        struct node *n = node_new(r, owner, NODE_ROLE_HOOK, owner->row.task, k);
+        struct node *n = node_create(r, owner, NODE_ROLE_HOOK, owner->row.task, k);
         n->task = owner->task;
         n->hook = h;
         n->row.name = h->name;

@@ -4,7 +4,7 @@
 void retry_next(struct run *r, struct node *n)
 {
         uint32_t index = n->attempts_n++;
-        struct node *a = node_new(r, n, NODE_ROLE_ATTEMPT, n->row.task, index);
+        struct node *a = node_create(r, n, NODE_ROLE_ATTEMPT, n->row.task, index);
         a->task = n->task;
         a->hook = n->hook;
         a->row.name = n->row.name;

@@ -344,7 +344,7 @@ static void begin(struct run *r)
 {
         if (r->row.suspended)
                 return;
-        struct node *n = node_new(r, NULL, NODE_ROLE_TASK, 0, 0);
+        struct node *n = node_create(r, NULL, NODE_ROLE_TASK, 0, 0);
         n->task = &r->w->root;
         n->row.name = r->w->root.name;
         r->root = n;
