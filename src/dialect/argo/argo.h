@@ -10,7 +10,7 @@
  *   text.c            strings with {{tags}} and {{=expressions}}; vars.c: what they can name
  *   call.c            conditions, items, inputs of a call (questions 1 to 4 of the language); loops.c: the items themselves
  *   attempt.c         what to execute (question 5), retries (7); outputs.c: outputs (6)
- *   names.c, status.c Argo's node names and its Workflow document */
+ *   names.c           Argo's names of nodes; nodes.c: our rows as its nodes; status.c: its Workflow document */
 #pragma once
 #include "dialect/dialect.h"
 #include "base/buf.h"
