@@ -6,10 +6,10 @@
  *
  *   fields.c          every field that Argo knows, and what Weft does with it
  *   read_workflow.c   the document, its parameters, the entrypoint; read_template.c: one template; read_graph.c: steps, tasks, depends
- *   validate.c        the errors that Argo reports as "invalid spec: …"
+ *   validate.c        the errors that Argo reports as "invalid spec: …"; scope.c: which tags a place may name
  *   text.c            strings with {{tags}} and {{=expressions}}; vars.c: what they can name
  *   call.c            conditions, items, inputs of a call (questions 1 to 4 of the language); loops.c: the items themselves
- *   attempt.c         what to execute (question 5), retries (7); outputs.c: outputs (6)
+ *   attempt.c         what to execute (question 5), retries (7); outputs.c: outputs (6); artifacts.c: what an artifact's source stands for
  *   names.c           Argo's names of nodes; nodes.c: our rows as its nodes; status.c: its Workflow document */
 #pragma once
 #include "dialect/dialect.h"
@@ -107,11 +107,19 @@ struct argo_retry {
 struct argo_env { struct str name; struct atext value; };
 
 /* A graph as it was read, for validation. */
-struct argo_graph { struct argo_vertex { struct str name, depends; const struct value *source; struct argo_task *task; uint32_t group; bool by_depends; } *all; size_t n; struct str target; };
+struct argo_vertex { struct str name, depends; const struct value *source; struct argo_task *task; uint32_t group, index /* in it */, template; };
+struct argo_graph {
+        struct argo_vertex *all; size_t n;
+        uint32_t *first;                /* steps: where each group begins in `all` */
+        struct str target;
+        struct str trouble, target_trouble; /* what is wrong with the dependencies, in Argo's words; and with `target` */
+        const struct value *trouble_at;
+};
 
 struct argo_template {
         struct str name;
         enum argo_type type;
+        int types;                      /* how many of container, script, … are given: 1 is right */
         const struct value *source;
         struct argo_param *inputs; size_t inputs_n;
         struct argo_artifact *artifacts_in; size_t artifacts_in_n;
@@ -161,7 +169,7 @@ struct argo_reader {
         struct template *templates; uint32_t templates_n, templates_cap;
         struct str *ret_message;
         bool invalid;
-        uint32_t depth;
+        bool lenient;                   /* nothing is submitted (lint): parameters may still lack values */
 };
 /* Sets the message "invalid spec: …" unless there is one, and adds a problem. Returns false. */
 bool argo_invalid(struct argo_reader *r, const struct value *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -206,6 +214,7 @@ struct vars {
         bool has_item; struct str item;      /* JSON text */
         bool hook, retry;
         bool outputs_paths;                  /* outputs.parameters.X.path */
+        bool called;                         /* the owner is about to be called: the node named here is the call's, not the graph's */
         bool left;                           /* out: some tag stayed as it was */
         struct str left_tag;                 /* the first of steps.* or tasks.* */
         /* the evaluation under way */
@@ -227,6 +236,14 @@ struct str argo_item_text(struct str json, struct arena *a);        /* what {{it
 struct str argo_item_name(struct str json, uint32_t index, struct arena *a); /* "0:k:v,k2:v2" */
 /* The error that Go's decoder gives for a text that is no JSON; false when it is JSON. */
 bool argo_json_trouble(struct str text, struct arena *a, struct str *ret);
+
+/* artifacts.c */
+struct str argo_artifact_uri(const struct site *s, struct str name);   /* where an output of the current attempt is kept */
+bool argo_artifact_raw(const struct artifact *x, struct arena *a, struct str *ret);
+bool argo_artifact_named(struct vars *v, struct str key, struct artifact *ret);
+struct value argo_artifact_map(const struct artifact *x, struct str path, struct arena *a); /* as expressions see one */
+/* What `raw`, `from` or `fromExpression` of an argument or of a graph's output stand for. *ret_found false: nothing (yet). */
+bool argo_artifact_value(const struct argo_artifact *x, struct vars *v, struct artifact *ret, bool *ret_found, struct error *e);
 
 /* The language's functions. */
 bool argo_eval_when(const struct site *, enum verdict *, struct str *, struct error *);

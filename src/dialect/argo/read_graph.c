@@ -48,6 +48,10 @@ void argo_read_hooks(struct argo_reader *r, const struct value *owner, bool run,
         }
         if (on_exit && argo_scalar(on_exit, r->arena).n && !value_get_c(m, "exit")) {
                 h[k] = (struct hook){.name = STR("exit"), .when = HOOK_EXIT, .fails_owner = run, .dialect = &x[k], .line = on_exit->line, .column = on_exit->column};
+                if (run)
+                        x[k].call = r->argo->root;
+                else
+                        argo_read_call(r, owner, &x[k].call); /* Argo hands the owner's arguments on */
                 x[k].call.template = argo_scalar(on_exit, r->arena);
                 h[k].template = argo_find_template(r, x[k].call.template);
                 k++;
@@ -196,6 +200,7 @@ void argo_read_steps(struct argo_reader *r, const struct value *t, struct argo_t
                 total += groups->list.items[i].kind == VALUE_LIST ? (uint32_t)groups->list.items[i].list.n : 1;
         x->graph = ARENA_NEW(r->arena, struct argo_graph);
         x->graph->all = arena_alloc_array(r->arena, sizeof *x->graph->all, total + 1u);
+        x->graph->first = arena_alloc_array(r->arena, sizeof *x->graph->first, n + 1u);
         x->names = arena_alloc_array(r->arena, sizeof *x->names, total + 1u);
         for (uint32_t i = 0; i < n; i++) {
                 const struct value *group = &groups->list.items[i];
@@ -203,11 +208,12 @@ void argo_read_steps(struct argo_reader *r, const struct value *t, struct argo_t
                 uint32_t size = group->kind == VALUE_LIST ? (uint32_t)group->list.n : 1;
                 inner[i] = arena_alloc_array(r->arena, sizeof **inner, size + 1u);
                 sizes[i] = size;
+                x->graph->first[i] = at;
                 for (uint32_t k = 0; k < size; k++) {
                         struct argo_task *task = ARENA_NEW(r->arena, struct argo_task);
                         read_task(r, &first[k], task, &inner[i][k]);
                         x->names[at] = (struct argo_name){inner[i][k].name, {i, k}};
-                        x->graph->all[at++] = (struct argo_vertex){.name = inner[i][k].name, .source = &first[k], .task = task, .group = i};
+                        x->graph->all[at++] = (struct argo_vertex){.name = inner[i][k].name, .source = &first[k], .task = task, .group = i, .index = k, .template = inner[i][k].template};
                 }
         }
         x->names_n = x->graph->n = at;
@@ -265,6 +271,40 @@ static const struct trigger *trigger_of(struct argo_reader *r, const struct argo
         return NULL;
 }
 
+static void trouble(struct argo_reader *r, const struct argo_template *x, const struct value *at, const char *what, struct str name)
+{
+        if (x->graph->trouble.n)
+                return;
+        x->graph->trouble = arena_printf(r->arena, "templates.%.*s sorting failed: %s%.*s", STR_FMT(x->name), what, STR_FMT(name));
+        x->graph->trouble_at = at;
+}
+
+/* A text that is no combination of results: the first word that is no task, as Argo finds it, or what is wrong with the text. */
+static void bad_depends(struct argo_reader *r, const struct argo_template *x, const struct argo_vertex *v, const struct error *e)
+{
+        const struct value *at = value_get_c(v->source, "depends");
+        struct str s = v->depends;
+        for (size_t from = 0, to; from < s.n; from = to) {
+                to = from + 1;
+                if (!name_char(s.p[from]))
+                        continue;
+                while (to < s.n && name_char(s.p[to]))
+                        to++;
+                struct str word = str_sub(s, from, to);
+                if (!argo_find_name(x, word)) {
+                        trouble(r, x, at, "invalid dependency ", word);
+                        return;
+                }
+                if (to < s.n && s.p[to] == '.')
+                        for (to++; to < s.n && name_char(s.p[to]);)
+                                to++;
+        }
+        if (x->graph->trouble.n)
+                return;
+        x->graph->trouble = arena_printf(r->arena, "templates.%.*s.tasks.%.*s depends '%.*s': %s", STR_FMT(x->name), STR_FMT(v->name), STR_FMT(s), e->text);
+        x->graph->trouble_at = at;
+}
+
 static void read_dependencies(struct argo_reader *r, const struct argo_template *x, struct argo_vertex *v, struct task *t, uint32_t self)
 {
         const struct value *list = value_get_c(v->source, "dependencies");
@@ -274,24 +314,22 @@ static void read_dependencies(struct argo_reader *r, const struct argo_template 
                 const struct depends *d = NULL;
                 struct error e = {0};
                 if (!expr_depends_parse(v->depends, r->arena, &d, &e)) {
-                        argo_invalid(r, value_get_c(v->source, "depends"), "templates.%.*s.tasks.%.*s: depends '%.*s': %s", STR_FMT(x->name), STR_FMT(v->name), STR_FMT(v->depends), e.text);
+                        bad_depends(r, x, v, &e);
                         return;
                 }
                 n = expr_depends_tasks(d, r->arena, &names);
                 t->trigger = trigger_of(r, x, d);
-                if (!t->trigger)
-                        v->by_depends = false;
         }
         uint32_t *deps = arena_alloc_array(r->arena, sizeof *deps, n + 1);
         for (size_t i = 0; i < n; i++) {
                 struct str name = names ? names[i] : argo_scalar(&list->list.items[i], r->arena);
                 const struct argo_name *found = argo_find_name(x, name);
                 if (!found) {
-                        argo_invalid(r, v->source, "templates.%.*s sorting failed: invalid dependency %.*s", STR_FMT(x->name), STR_FMT(name));
+                        trouble(r, x, v->source, "invalid dependency ", name);
                         return;
                 }
                 if (found->ref.task == self) {
-                        argo_invalid(r, v->source, "templates.%.*s sorting failed: graph with cycle", STR_FMT(x->name));
+                        trouble(r, x, v->source, "graph with cycle", STR(""));
                         return;
                 }
                 bool twice = false;
@@ -315,8 +353,8 @@ static void read_targets(struct argo_reader *r, const struct argo_template *x, c
                 if (!name.n)
                         continue;
                 if (!found) {
-                        argo_invalid(r, x->source, "templates.%.*s.targets target '%.*s' is not defined", STR_FMT(x->name), STR_FMT(name));
-                        return;
+                        x->graph->target_trouble = arena_printf(r->arena, "templates.%.*s.targets: target '%.*s' is not defined", STR_FMT(x->name), STR_FMT(name));
+                        break;
                 }
                 if (!needed[found->ref.task] && count < n)
                         targets[count++] = found->ref.task;
@@ -349,16 +387,14 @@ void argo_read_dag(struct argo_reader *r, const struct value *t, struct argo_tem
                 const struct value *v = &list->list.items[i];
                 read_task(r, v, task, &tasks[i]);
                 x->names[i] = (struct argo_name){tasks[i].name, {REF_NO_GROUP, i}};
-                x->graph->all[i] = (struct argo_vertex){.name = tasks[i].name, .source = v, .task = task, .depends = str_trim(argo_scalar(value_get_c(v, "depends"), r->arena))};
+                x->graph->all[i] = (struct argo_vertex){.name = tasks[i].name, .source = v, .task = task, .index = i, .template = tasks[i].template, .depends = str_trim(argo_scalar(value_get_c(v, "depends"), r->arena))};
         }
         sort_names(x);
         for (uint32_t i = 0; i + 1 < n; i++)
-                if (str_eq(x->names[i].name, x->names[i + 1].name)) {
-                        argo_invalid(r, x->graph->all[x->names[i + 1].ref.task].source, "templates.%.*s sorting failed: duplicated nodeName %.*s", STR_FMT(x->name), STR_FMT(x->names[i].name));
-                        return;
-                }
+                if (str_eq(x->names[i].name, x->names[i + 1].name))
+                        trouble(r, x, x->graph->all[x->names[i + 1].ref.task].source, "duplicated nodeName ", x->names[i].name);
         find_uses(r, t, x, task_at, tasks);
-        for (uint32_t i = 0; i < n && !r->invalid; i++) {
+        for (uint32_t i = 0; i < n && !x->graph->trouble.n; i++) {
                 read_dependencies(r, x, &x->graph->all[i], &tasks[i], i);
                 find_reads(r, x, &tasks[i], n, i, false);
         }

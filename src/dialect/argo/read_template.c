@@ -161,19 +161,17 @@ static void read_retry(struct argo_reader *r, const struct value *t, struct argo
 
 static const char *const types[] = {"container", "containerSet", "steps", "script", "resource", "dag", "suspend", "data", "http", "plugin"};
 
-static void read_type(struct argo_reader *r, const struct value *t, struct argo_template *x)
+static void read_type(const struct value *t, struct argo_template *x)
 {
         static const enum argo_type known[] = {ARGO_CONTAINER, ARGO_OTHER, ARGO_STEPS, ARGO_SCRIPT, ARGO_OTHER, ARGO_DAG, ARGO_SUSPEND, ARGO_OTHER, ARGO_OTHER, ARGO_OTHER};
-        int given = 0;
         for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
                 const struct value *v = value_get_c(t, types[i]);
-                if (!v || v->kind == VALUE_NULL || (v->kind == VALUE_LIST && !v->list.n))
+                if (!v || v->kind == VALUE_NULL)
                         continue;
-                given++;
-                x->type = known[i];
+                x->types++;
+                if (v->kind != VALUE_LIST || v->list.n) /* `steps: []` is a type to the check and none to the run */
+                        x->type = known[i];
         }
-        if (given > 1)
-                argo_invalid(r, t, "templates.%.*s multiple template types specified. choose one of: container, containerSet, steps, script, resource, dag, suspend, template, template ref", STR_FMT(x->name));
 }
 
 uint32_t argo_read_template(struct argo_reader *r, const struct value *t, struct str name)
@@ -186,7 +184,7 @@ uint32_t argo_read_template(struct argo_reader *r, const struct value *t, struct
         x->artifacts_in = argo_read_artifacts(r, value_get_c(value_get_c(t, "inputs"), "artifacts"), &x->artifacts_in_n);
         read_outputs(r, t, x);
         read_retry(r, t, x);
-        read_type(r, t, x);
+        read_type(t, x);
         x->timeout = argo_text_of(field(r, t, "timeout"), r->arena);
         x->deadline = argo_text_of(field(r, t, "activeDeadlineSeconds"), r->arena);
         x->trouble = argo_text_trouble(t, r->arena);

@@ -84,13 +84,6 @@ static void read_parameters(struct argo_reader *r)
                 const struct val *v = bindings_param(given, p->name);
                 struct str text = v ? v->text : p->value.given ? p->value.source : p->fallback.source;
                 b->params[b->params_n++] = (struct param){p->name, val_text(text), false};
-                if (!v && !p->value.given && !p->fallback.given)
-                        argo_invalid(r, value_get_c(r->argo->spec, "arguments"), "spec.arguments.%.*s.value or spec.arguments.%.*s.valueFrom is required", STR_FMT(p->name), STR_FMT(p->name));
-                bool among = !p->choices;
-                for (size_t k = 0; p->choices && p->choices->kind == VALUE_LIST && k < p->choices->list.n; k++)
-                        among = among || str_eq(argo_scalar(&p->choices->list.items[k], r->arena), text);
-                if (!among)
-                        argo_invalid(r, p->choices, "spec.arguments.%.*s.value should be present in spec.arguments.%.*s.enum list", STR_FMT(p->name), STR_FMT(p->name));
         }
         for (size_t i = 0; i < given->params_n; i++)
                 if (!bindings_param(b, given->params[i].name)) /* Argo's submit adds parameters that the document lacks */
@@ -225,7 +218,8 @@ static struct workflow *compile(const struct value *documents, size_t n, const s
         struct value *copy = ARENA_NEW(a, struct value);
         *copy = value_copy(d, a);
         *w = (struct workflow){.language = &argo_language, .arena = a, .document = copy, .dialect = ARENA_NEW(a, struct argo_workflow)};
-        struct argo_reader r = {.arena = a, .problems = problems, .workflow = w, .argo = (struct argo_workflow *)(uintptr_t)w->dialect, .ret_message = ret_message};
+        struct argo_reader r = {.arena = a, .problems = problems, .workflow = w, .argo = (struct argo_workflow *)(uintptr_t)w->dialect, .ret_message = ret_message,
+                                .lenient = !s->uid.n};
         r.argo->submission = submission_copy(s, a);
         read_all(&r);
         w->templates = r.templates;

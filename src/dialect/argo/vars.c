@@ -352,7 +352,7 @@ static bool retry_var(struct vars *v, struct str key, struct str *ret)
 static struct str graph_name(const struct vars *v)
 {
         struct str s = argo_site_name(v->site);
-        if (v->site->self) /* in the graph itself, or in a leaf */
+        if (v->site->self || v->called) /* in the graph itself, or in a leaf */
                 return s;
         size_t at = s.n;
         int parens = 0;
@@ -557,9 +557,10 @@ static bool inputs_map(struct vars *v, struct value *ret)
         if (any)
                 map_push(&m, STR("parameters"), param_map(v->inputs, &params));
         for (size_t i = 0; v->owner && i < v->owner->artifacts_in_n; i++) {
-                struct map_builder x = {.arena = v->arena};
-                put(&x, "path", v->owner->artifacts_in[i].path.source);
-                map_push(&artifacts, v->owner->artifacts_in[i].name, value_map(x.members, x.n));
+                const struct argo_artifact *in = &v->owner->artifacts_in[i];
+                const struct artifact *given = v->inputs ? bindings_artifact(v->inputs, in->name) : NULL;
+                struct artifact none = {.name = in->name, .size_bytes = -1};
+                map_push(&artifacts, in->name, argo_artifact_map(given ? given : &none, in->path.source, v->arena));
         }
         if (artifacts.n)
                 map_push(&m, STR("artifacts"), value_map(artifacts.members, artifacts.n));
@@ -605,6 +606,11 @@ static bool task_map(struct vars *v, const struct argo_name *n, struct value *re
                 else
                         map_push(&outputs, STR("parameters"), param_map(x.outputs, &params));
         }
+        struct map_builder artifacts = {.arena = v->arena};
+        for (size_t i = 0; x.outputs && i < x.outputs->artifacts_n; i++)
+                map_push(&artifacts, x.outputs->artifacts[i].name, argo_artifact_map(&x.outputs->artifacts[i], STR_NONE, v->arena));
+        if (artifacts.n)
+                map_push(&outputs, STR("artifacts"), value_map(artifacts.members, artifacts.n));
         if (outputs.n)
                 map_push(&m, STR("outputs"), value_map(outputs.members, outputs.n));
         *ret = value_map(m.members, m.n);
