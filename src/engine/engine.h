@@ -17,7 +17,8 @@ struct engine_settings { /* limits, each a setting */
         uint32_t depth_max;       /* nesting of graphs; 0: 100 (Argo's recursion limit) */
         uint32_t items_max;       /* of one fan-out; 0: 200,000 */
         uint32_t window;          /* leaves of a run that are dispatched and not ended, at once; 0: 4,096. More are created as these end */
-        size_t run_bytes_max;     /* of interned values; 0: 64 MiB */
+        size_t run_bytes_max;     /* of distinct long values; 0: 64 MiB */
+        size_t value_bytes_max;   /* of one; 0: 1 MiB */
         uint32_t step_nodes_max;  /* nodes created in one step before it asks to be continued; 0: 1,000 */
 };
 
@@ -89,7 +90,8 @@ void engine_free(struct run *);
 bool engine_step(struct run *, const struct event *, struct wall now, struct delta *delta, struct error *e);
 
 /* Actions that were ordered by earlier commits and whose answer has not come: START (with the spec resolved again), CACHE_LOOKUP,
- * CHILD_CREATE, STOP. For catching up after engine_load. */
+ * CHILD_CREATE, CHILD_STOP, STOP. For catching up after engine_load. A leaf that cannot be resolved again (another release reads its
+ * document otherwise) gives none; it ends with the next EVENT_TICK, for which engine_wake_at() asks at once. */
 void engine_pending(struct run *, struct wall now, struct arena *a, const struct action **ret, size_t *ret_n);
 
 struct wall engine_wake_at(const struct run *);   /* 0: no timer */
@@ -98,6 +100,6 @@ enum run_state engine_state(const struct run *);
 struct str engine_uid(const struct run *);
 /* Dispatched and not ended. */
 uint32_t engine_live(const struct run *);
-size_t engine_memory_bytes(const struct run *);
+size_t engine_memory_bytes(const struct run *); /* O(nodes in memory) */
 /* For tests: aborts when an internal invariant does not hold. O(nodes in memory). */
 void engine_check(const struct run *);

@@ -2,8 +2,8 @@
 #include "engine/internal.h"
 #include <stdlib.h>
 
-/* Offsets of the elements in the JSON list `items`, so that an item's text is a slice of it. */
-void fanout_index(struct node *f)
+/* Offsets of the elements in the JSON list `items`, so that an item's text is a slice of it. False: it has another number of them. */
+bool fanout_index(struct node *f)
 {
         struct str s = f->row.items;
         f->item_at = engine_alloc((f->row.children_total + 2) * sizeof *f->item_at);
@@ -20,15 +20,18 @@ void fanout_index(struct node *f)
                 }
                 if (c == '"')
                         quoted = true;
-                else if (c == '[' || c == '{') {
-                        if (!depth++)
-                                f->item_at[n++] = (uint32_t)i + 1;
-                } else if (c == ']' || c == '}')
+                else if (c == '[' || c == '{')
+                        depth++;
+                else if (c == ']' || c == '}')
                         depth--;
-                else if (c == ',' && depth == 1 && n <= f->row.children_total)
+                if ((c == '[' && i == 0) || (c == ',' && depth == 1)) {
+                        if (n == f->row.children_total)
+                                return false;
                         f->item_at[n++] = (uint32_t)i + 1;
+                }
         }
         f->item_at[f->row.children_total] = (uint32_t)s.n;
+        return n == f->row.children_total && depth == 0;
 }
 
 struct str fanout_item(const struct node *f, uint32_t i)
@@ -140,10 +143,9 @@ void fanout_done(struct run *r, struct node *f)
                 site_self(r, f, &scope, &views, &site);
                 if (!r->w->language->collect_outputs(&site, NULL, &c, &e))
                         c = (struct collected){.state = NODE_ERROR, .message = arena_str(r->arena, str_from(e.text))};
-                f->out = box_new(r, &c.outputs);
         }
         f->row.children_done = f->items_settled;
-        node_finish(r, f, c.state, c.message);
+        node_collect(r, f, &c, r->now);
 }
 
 void fanout_item_settled(struct run *r, struct node *f, struct node *n)

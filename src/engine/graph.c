@@ -155,6 +155,7 @@ void graph_restore(struct run *r, struct node *g)
                 g->slots_n = t->tasks_n;
         }
         g->unsettled = p->wanted_n;
+        g->failed = 0;
         for (uint32_t i = 0; i < t->tasks_n; i++)
                 g->deps_left[i] = t->tasks[i].deps_n;
         for (uint32_t at = 0; at < t->tasks_n; at++) {
@@ -166,8 +167,10 @@ void graph_restore(struct run *r, struct node *g)
                         n->settled = false;
                 else if (n && node_state_final(n->row.state) && !n->hooks_live)
                         n->settled = true;
-                if (n)
+                if (n) {
                         n->counted = n->settled;
+                        g->failed += failure_counts(g, n);
+                }
                 if (!n || !n->settled)
                         continue;
                 g->unsettled--;
@@ -264,7 +267,7 @@ static void task_ready(struct run *r, struct node *g, uint32_t i)
                 node_finish(r, n, NODE_ERROR, arena_str(r->arena, str_from(e.text)));
                 return;
         }
-        n->row.kind = NODE_KIND_FANOUT;
+        kind_set(r, n, NODE_KIND_FANOUT);
         n->limits.each = v == VERDICT_EACH;
         limits_encode(r, n);
         if (items.n > r->set.items_max) {
@@ -287,10 +290,15 @@ static void task_ready(struct run *r, struct node *g, uint32_t i)
                 at += items.texts[k].n;
         }
         *at++ = ']';
-        n->row.items = node_text(r, n, (struct str){list, (size_t)(at - list)});
+        struct str whole = {list, (size_t)(at - list)}, large;
+        if (!values_admit_items(r, items.texts, items.n, whole, &large)) {
+                node_finish(r, n, NODE_ERROR, large);
+                return;
+        }
+        n->row.items = node_text(r, n, whole);
         n->row.children_total = (uint32_t)items.n;
         n->row.started_at = r->now;
-        fanout_index(n);
+        (void)fanout_index(n); /* the list was made here */
         node_set_state(r, n, NODE_RUNNING);
         fanout_expand(r, n);
 }
@@ -346,7 +354,7 @@ static const struct node *bad_task(struct run *r, const struct node *g, enum nod
         if (t->assess == ASSESS_ANY) {
                 for (uint32_t i = 0; i < t->tasks_n; i++) {
                         const struct node *n = g->slots[i];
-                        if (n && node_state_bad(n->row.state) && !(t->tasks[i].continue_on & result_bit(n->row.state))) {
+                        if (n && failure_counts(g, n)) {
                                 *ret = n->row.state == NODE_STOPPED ? NODE_STOPPED : NODE_FAILED;
                                 return n;
                         }
@@ -400,11 +408,8 @@ static void graph_finish(struct run *r, struct node *g)
                 site_self(r, g, &scope, &views, &site);
                 if (!r->w->language->collect_outputs(&site, NULL, &c, &e))
                         c = (struct collected){.state = NODE_ERROR, .message = arena_str(r->arena, str_from(e.text))};
-                g->out = box_new(r, &c.outputs);
-                if (c.exports.params_n || c.exports.artifacts_n)
-                        run_export(r, &c.exports);
         }
-        node_finish(r, g, c.state, c.message);
+        node_collect(r, g, &c, r->now);
 }
 
 /* A task of graph g is settled: its dependents have one less to wait for. */

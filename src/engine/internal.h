@@ -23,9 +23,10 @@ extern int engine_defect;
 #endif
 
 /* Values that come from or go into a node: one allocation, shared by count. */
+struct blob;
 struct box { uint32_t refs; uint32_t size_bytes; struct bindings b; };
 
-struct text { struct text *next; char p[]; };
+struct text { struct text *next; size_t size_bytes; char p[]; };
 
 /* What is left of a final item. */
 struct item { struct node *node; struct box *outputs; uint32_t no; int exit_code; uint8_t state; bool settled, has_exit_code; };
@@ -35,6 +36,7 @@ struct heap { struct heap_entry { uint64_t key; uint32_t no, epoch; } *p; uint32
 struct limits { /* of a call; encoded in row.retry */
         struct retry_policy retry;
         int64_t timeout_us, deadline_us;
+        int64_t timeout_at_us; /* when timeout_us is over; 0: there is none */
         uint32_t base;     /* number of the first attempt of this epoch */
         bool no_cache, each, has_retry;
 };
@@ -51,12 +53,14 @@ struct node {
         struct limits limits;
         uint32_t depth;
         bool dirty, dead, settled, counted /* in its graph's `unsettled` and `deps_left` */, opened, holds_permit, in_wait, closing, transient;
+        bool unresolved;                 /* what it executes could not be said again after loading: its timer ends it */
         bool reopened;                   /* a retry gave it a new epoch, and it has not been entered since */
         uint32_t hooks_live;
         struct node **hooks; uint32_t hooks_n; /* in memory, any order */
         struct node **slots; uint32_t slots_n; /* graphs: by task */
         uint32_t *deps_left;             /* graphs: by task */
         uint32_t unsettled;              /* graphs */
+        uint32_t failed;                 /* graphs: tasks whose failure counts for fail-fast */
         uint32_t permits_used;
         struct heap waiting;             /* graphs with parallelism */
         struct item *items; uint32_t items_n; /* fan-outs: those created so far */
@@ -91,12 +95,13 @@ struct run {
         struct heap waiting;             /* leaves that wait for the run's own limits; key: number */
         struct heap expanding;           /* fan-outs with items to create; key: number */
         uint32_t live, suspended_n, busy; /* busy: cache look-ups, child runs being made, back-offs */
-        size_t bytes;                    /* nodes and values in memory */
-        size_t box_bytes;
+        size_t value_bytes;              /* in memory */
+        struct { struct blob **p; uint32_t cap, n; } blobs; /* long values in memory, by content */
+        struct { uint64_t *p; uint32_t cap, n; size_t bytes; } stored; /* long values that the store has of this run, by hash */
         bool run_dirty, full, hook_failed;
         struct failure_note { uint32_t no, epoch; enum node_state state; char *path, *task, *template, *message; int exit_code; bool has_exit_code;
                               struct wall finished_at; } *failures;
-        uint32_t failures_n;
+        uint32_t failures_n, failures_cap;
 
         /* this step */
         struct wall now;
@@ -115,11 +120,18 @@ struct run {
         uint32_t work_n, work_cap, work_at;
 };
 
-/* memory.c */
-void *engine_alloc(size_t size_bytes);
+/* values.c */
 struct box *box_new(struct run *r, const struct bindings *b); /* NULL for nothing in it */
 struct box *box_ref(struct box *b);
 void box_release(struct run *r, struct box *b); /* freed at the start of the next step */
+void box_free(struct run *r, struct box *b);
+/* Would the store take these values? Counts them when it would; otherwise *ret_message says what is too large. */
+bool values_admit(struct run *r, const struct bindings *b, struct str *ret_message);
+bool values_admit_items(struct run *r, const struct str *items, size_t n, struct str list, struct str *ret_message);
+void values_known(struct run *r, const struct node_row *row);
+
+/* memory.c */
+void *engine_alloc(size_t size_bytes);
 struct str node_text(struct run *r, struct node *n, struct str s);
 struct str run_text(struct run *r, struct str s);
 void heap_push(struct heap *h, uint64_t key, uint32_t no, uint32_t epoch);
@@ -132,7 +144,6 @@ void node_free_children(struct run *r, struct node *n); /* its descendants leave
 void node_free_below(struct run *r, struct node *n); /* its descendants and hooks leave memory */
 void node_free(struct run *r, struct node *n);        /* it too */
 void engine_bury(struct run *r);
-void failures_forget(struct run *r);
 void node_dirty(struct run *r, struct node *n);
 void limits_encode(struct run *r, struct node *n);
 void limits_decode(struct str s, struct limits *ret);
@@ -167,7 +178,7 @@ void graph_open(struct run *r, struct node *g);
 void graph_restore(struct run *r, struct node *g);  /* counters from slots */
 void graph_resume(struct run *r, struct node *g);   /* queue what is ready and has no node */
 void fanout_expand(struct run *r, struct node *f);
-void fanout_index(struct node *f);
+bool fanout_index(struct node *f);
 void item_start(struct run *r, struct node *f, struct node *n, bool each);
 struct str fanout_item(const struct node *f, uint32_t i);
 
@@ -184,20 +195,27 @@ struct node *permit_graph(const struct node *n);
 bool node_is_unit(const struct node *n);
 void set_reason(struct node *n, const char *reason);
 void timer_set(struct run *r, struct node *n);
+void deadline_begin(struct run *r, struct node *n); /* of an attempt or a graph that starts now */
+void kind_set(struct run *r, struct node *n, enum node_kind k);
+bool node_is_leaf(const struct node *n); /* counts in nodes_total */
+bool failure_counts(const struct node *graph, const struct node *task);
 struct node *child_of(struct run *r, struct node *parent, enum node_role role, uint32_t index);
 void leaf_admit(struct run *r, struct node *n);
 void leaf_begin(struct run *r, struct node *n);
 void update_run_state(struct run *r);
 void note_failure(struct run *r, const struct node *n);
+void failures_forget(struct run *r);
 void fanout_done(struct run *r, struct node *f);
 void suspend_begin(struct run *r, struct node *n);
-void child_begin(struct run *r, struct node *n, bool again);
+void child_stop(struct run *r, struct node *n);
 void child_ended(struct run *r, struct node *n, const struct event *e);
 void hook_failed(struct run *r, struct node *owner, struct node *hook);
 void run_export(struct run *r, const struct bindings *b);
 void node_enter(struct run *r, struct node *n);     /* a freshly resolved or reopened node starts */
 void node_set_state(struct run *r, struct node *n, enum node_state s);
 void node_finish(struct run *r, struct node *n, enum node_state s, struct str message);
+/* What came out of a node is checked against the limits, kept, and becomes its end at `at`. */
+void node_collect(struct run *r, struct node *n, struct collected *c, struct wall at);
 void node_settled(struct run *r, struct node *n);
 bool call_resolve(struct run *r, struct node *n, struct site *s); /* fills template, inputs, limits; on error finishes the node */
 void fire_hooks(struct run *r, struct node *n);
@@ -208,7 +226,10 @@ bool can_wake(const struct run *r); /* somebody waits for the run's limits, and 
 void node_stop_below(struct run *r, struct node *n, struct str message);
 void leaf_ended(struct run *r, struct node *n, const struct event *e);
 void leaf_cache_answer(struct run *r, struct node *n, const struct event *e);
-void leaf_dispatch(struct run *r, struct node *n, bool again);
+void leaf_dispatch(struct run *r, struct node *n);
+void leaf_order(struct run *r, struct node *n);      /* of a dispatched leaf: its action once more */
+void leaf_unresolved(struct run *r, struct node *n); /* leaf_order() could not: it ends */
+void leaf_stop(struct run *r, struct node *n, struct str message); /* of a dispatched leaf */
 void retry_decide(struct run *r, struct node *n, struct node *attempt);
 void retry_next(struct run *r, struct node *n);
 void suspend_end(struct run *r, struct node *n, const struct bindings *supplied, bool reject, struct str text);

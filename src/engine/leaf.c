@@ -50,10 +50,12 @@ void leaf_cache_answer(struct run *r, struct node *n, const struct event *e)
                 return;
         r->busy--;
         if (e->hit) {
-                n->out = box_new(r, e->outputs);
+                struct collected c = {.state = NODE_CACHED, .message = STR("")};
+                if (e->outputs)
+                        c.outputs = *e->outputs;
                 n->row.cached_from = node_text(r, n, e->text);
                 n->row.started_at = r->now;
-                node_finish(r, n, NODE_CACHED, STR(""));
+                node_collect(r, n, &c, r->now);
                 return;
         }
         node_set_state(r, n, NODE_PENDING);
@@ -72,7 +74,7 @@ bool can_wake(const struct run *r) { return r->waiting.n && run_has_room(r); }
 void leaf_admit(struct run *r, struct node *n)
 {
         if (!r->waiting.n && run_has_room(r)) {
-                leaf_dispatch(r, n, false);
+                leaf_dispatch(r, n);
                 return;
         }
         n->in_wait = true;
@@ -90,24 +92,44 @@ void wake_waiting(struct run *r)
                         continue;
                 n->in_wait = false;
                 node_set_state(r, n, NODE_PENDING);
-                leaf_dispatch(r, n, false);
+                leaf_dispatch(r, n);
         }
 }
 
-void leaf_dispatch(struct run *r, struct node *n, bool again)
+/* The action that starts a leaf. */
+static bool order(struct run *r, struct node *n, struct error *e)
 {
         if (n->row.kind == NODE_KIND_CHILD) {
-                child_begin(r, n, again);
-                return;
+                struct scope scope;
+                struct self_views views;
+                struct site s;
+                struct str document = STR_NONE;
+                site_self(r, n, &scope, &views, &s);
+                if (!r->w->language->resolve_child(&s, &document, e))
+                        return false;
+                action_add(r, ACTION_CHILD_CREATE, n)->text = document;
+                return true;
         }
         struct task_spec *spec = arena_alloc(r->arena, sizeof *spec);
+        if (!self_spec(r, n, r->arena, spec, e))
+                return false;
+        action_add(r, ACTION_START, n)->spec = spec;
+        return true;
+}
+
+static void not_resolved(struct run *r, struct node *n, const struct error *e)
+{
+        if (n->row.dispatched)
+                r->live--;
+        n->row.dispatched = false;
+        node_finish(r, n, NODE_ERROR, arena_str(r->arena, str_from(e->text)));
+}
+
+void leaf_dispatch(struct run *r, struct node *n)
+{
         struct error e = {0};
-        if (!self_spec(r, n, r->arena, spec, &e)) {
-                if (n->row.dispatched) {
-                        n->row.dispatched = false;
-                        r->live--;
-                }
-                node_finish(r, n, NODE_ERROR, arena_str(r->arena, str_from(e.text)));
+        if (!order(r, n, &e)) {
+                not_resolved(r, n, &e);
                 return;
         }
         if (!n->row.dispatched)
@@ -115,7 +137,50 @@ void leaf_dispatch(struct run *r, struct node *n, bool again)
         n->row.dispatched = true;
         n->row.reported = false;
         node_dirty(r, n);
-        action_add(r, ACTION_START, n)->spec = spec;
+}
+
+void leaf_order(struct run *r, struct node *n)
+{
+        struct error e = {0};
+        if (order(r, n, &e))
+                return;
+        n->unresolved = true;
+        n->row.wake_at = r->now;
+        timer_set(r, n);
+}
+
+void leaf_unresolved(struct run *r, struct node *n)
+{
+        struct error e = {0};
+        n->unresolved = false;
+        if (!n->row.dispatched || order(r, n, &e))
+                return;
+        if (n->row.kind == NODE_KIND_TASK) /* it may be alive all the same */
+                action_add(r, ACTION_STOP, n);
+        not_resolved(r, n, &e);
+}
+
+void child_stop(struct run *r, struct node *n)
+{
+        struct action *a = action_add(r, ACTION_CHILD_STOP, n);
+        a->text = n->row.child_run;
+        a->terminate = r->row.stopping == RUN_TERMINATED;
+}
+
+void leaf_stop(struct run *r, struct node *n, struct str message)
+{
+        bool child = n->row.kind == NODE_KIND_CHILD;
+        if (n->row.stop_ordered && !(child && r->row.stopping == RUN_TERMINATED)) /* a child that is being stopped can still be terminated */
+                return;
+        if (!n->row.stop_ordered && !r->row.stopping)
+                n->row.message = node_text(r, n, message);
+        n->row.stop_ordered = true;
+        node_dirty(r, n);
+        r->hard = true;
+        if (!child)
+                action_add(r, ACTION_STOP, n);
+        else if (n->row.child_run.n) /* otherwise it is stopped when it is known */
+                child_stop(r, n);
 }
 
 static void lost(struct run *r, struct node *n)
@@ -130,8 +195,10 @@ static void lost(struct run *r, struct node *n)
                 node_finish(r, n, NODE_ERROR, arena_printf(r->arena, "lost %d times in a row: the machines under it keep going away", LOST_MAX));
                 return;
         }
+        n->row.started_at.us = 0;
+        n->row.deadline_at.us = n->limits.timeout_at_us;
         node_set_state(r, n, NODE_PENDING);
-        leaf_dispatch(r, n, true);
+        leaf_dispatch(r, n);
 }
 
 static void preset(struct run *r, struct node *n, const struct task_outcome *o, struct collected *c)
@@ -189,11 +256,11 @@ void leaf_ended(struct run *r, struct node *n, const struct event *e)
                 if (!r->w->language->collect_outputs(&s, o, &c, &err))
                         c = (struct collected){.state = NODE_ERROR, .message = arena_str(r->arena, str_from(err.text))};
         }
-        n->out = box_new(r, &c.outputs);
-        n->transient = c.transient;
-        if (c.exports.params_n || c.exports.artifacts_n)
-                run_export(r, &c.exports);
-        if (c.state == NODE_SUCCEEDED && n->row.cache_key.n) {
+        struct wall at = r->now;
+        if (o->finished_at.us && o->finished_at.us < at.us && o->finished_at.us >= n->row.started_at.us)
+                at = o->finished_at;
+        node_collect(r, n, &c, at);
+        if (n->row.state == NODE_SUCCEEDED && n->row.cache_key.n) {
                 r->cache = r->cache_n ? r->cache : NULL;
                 if (r->cache_n == r->cache_cap) {
                         uint32_t cap = r->cache_cap ? r->cache_cap * 2 : 8;
@@ -205,9 +272,6 @@ void leaf_ended(struct run *r, struct node *n, const struct event *e)
                 }
                 r->cache[r->cache_n++] = (struct delta_cache){n->row.cache_key, n->row.no, n->out ? n->out->b : (struct bindings){0}};
         }
-        node_finish(r, n, c.state, c.message);
-        if (o->finished_at.us && n->row.finished_at.us > o->finished_at.us && o->finished_at.us >= n->row.started_at.us)
-                n->row.finished_at = o->finished_at;
 }
 
 static bool self_suspend(struct run *r, struct node *n, struct suspend_spec *ret, struct error *e)
@@ -267,33 +331,7 @@ void suspend_end(struct run *r, struct node *n, const struct bindings *supplied,
                 if (!r->w->language->collect_outputs(&s, NULL, &c, &e))
                         c = (struct collected){.state = NODE_ERROR, .message = arena_str(r->arena, str_from(e.text))};
         }
-        n->out = box_new(r, &c.outputs);
-        if (c.exports.params_n)
-                run_export(r, &c.exports);
-        node_finish(r, n, c.state, c.message);
-}
-
-void child_begin(struct run *r, struct node *n, bool again)
-{
-        struct scope scope;
-        struct self_views views;
-        struct site s;
-        struct str document = STR_NONE;
-        struct error e = {0};
-        site_self(r, n, &scope, &views, &s);
-        if (!r->w->language->resolve_child(&s, &document, &e)) {
-                if (again) {
-                        n->row.dispatched = false;
-                        r->live--;
-                }
-                node_finish(r, n, NODE_ERROR, arena_str(r->arena, str_from(e.text)));
-                return;
-        }
-        if (!n->row.dispatched)
-                r->live++;
-        n->row.dispatched = true;
-        node_dirty(r, n);
-        action_add(r, ACTION_CHILD_CREATE, n)->text = document;
+        node_collect(r, n, &c, r->now);
 }
 
 void child_ended(struct run *r, struct node *n, const struct event *e)
@@ -316,6 +354,5 @@ void child_ended(struct run *r, struct node *n, const struct event *e)
                 if (!r->w->language->collect_outputs(&s, NULL, &c, &err))
                         c = (struct collected){.state = NODE_ERROR, .message = arena_str(r->arena, str_from(err.text))};
         }
-        n->out = box_new(r, &c.outputs);
-        node_finish(r, n, c.state, c.message);
+        node_collect(r, n, &c, r->now);
 }

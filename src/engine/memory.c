@@ -27,79 +27,12 @@ void *engine_grow(void *p, uint32_t *cap, uint32_t n, size_t item_bytes)
         return p;
 }
 
-static struct str place(char **at, struct str s)
-{
-        if (!s.n)
-                return s.p ? STR("") : STR_NONE;
-        char *p = *at;
-        memcpy(p, s.p, s.n);
-        *at += s.n;
-        return (struct str){p, s.n};
-}
-
-struct box *box_new(struct run *r, const struct bindings *b)
-{
-        if (!b || (!b->params_n && !b->artifacts_n && b->result.kind == VAL_NONE))
-                return NULL;
-        size_t head = sizeof(struct box) + b->params_n * sizeof(struct param) + b->artifacts_n * sizeof(struct artifact);
-        size_t size = head + b->result.text.n;
-        for (size_t i = 0; i < b->params_n; i++)
-                size += b->params[i].name.n + b->params[i].value.text.n;
-        for (size_t i = 0; i < b->artifacts_n; i++) {
-                const struct artifact *a = &b->artifacts[i];
-                size += a->name.n + a->uri.n + a->type.n + a->metadata.n + a->digest.n;
-        }
-        struct box *x = engine_alloc(size);
-        char *at = (char *)x + head;
-        x->refs = 1;
-        x->size_bytes = (uint32_t)size;
-        x->b.params = (struct param *)(x + 1);
-        x->b.params_n = b->params_n;
-        x->b.artifacts = (struct artifact *)(x->b.params + b->params_n);
-        x->b.artifacts_n = b->artifacts_n;
-        for (size_t i = 0; i < b->params_n; i++) {
-                x->b.params[i] = b->params[i];
-                x->b.params[i].name = place(&at, b->params[i].name);
-                x->b.params[i].value.text = place(&at, b->params[i].value.text);
-        }
-        for (size_t i = 0; i < b->artifacts_n; i++) {
-                struct artifact *a = &x->b.artifacts[i];
-                *a = b->artifacts[i];
-                a->name = place(&at, a->name);
-                a->uri = place(&at, a->uri);
-                a->type = place(&at, a->type);
-                a->metadata = place(&at, a->metadata);
-                a->digest = place(&at, a->digest);
-        }
-        x->b.result = b->result;
-        x->b.result.text = place(&at, b->result.text);
-        r->bytes += size;
-        r->box_bytes += size;
-        return x;
-}
-
-struct box *box_ref(struct box *b)
-{
-        if (b)
-                b->refs++;
-        return b;
-}
-
-void box_release(struct run *r, struct box *b)
-{
-        if (!b || --b->refs)
-                return;
-        r->bytes -= b->size_bytes;
-        r->box_bytes -= b->size_bytes;
-        r->dead_boxes = engine_grow(r->dead_boxes, &r->dead_boxes_cap, r->dead_boxes_n, sizeof *r->dead_boxes);
-        r->dead_boxes[r->dead_boxes_n++] = b;
-}
-
 static struct str text_add(struct text **list, struct str s)
 {
         if (!s.n)
                 return STR("");
         struct text *t = engine_alloc(sizeof *t + s.n + 1);
+        t->size_bytes = sizeof *t + s.n + 1;
         memcpy(t->p, s.p, s.n);
         t->next = *list;
         *list = t;
@@ -115,11 +48,7 @@ static void texts_free(struct text *t)
         }
 }
 
-struct str node_text(struct run *r, struct node *n, struct str s)
-{
-        r->bytes += s.n;
-        return text_add(&n->texts, s);
-}
+struct str node_text(struct run *r, struct node *n, struct str s) { return text_add(&n->texts, s); }
 
 struct str run_text(struct run *r, struct str s) { return text_add(&r->texts, s); }
 
@@ -235,7 +164,6 @@ struct node *node_create(struct run *r, struct node *parent, enum node_role role
         n->parent = parent;
         n->depth = parent ? parent->depth + (parent->row.kind == NODE_KIND_GRAPH ? 1 : 0) : 0;
         n->row.on_stop = parent && parent->row.on_stop;
-        r->bytes += sizeof *n;
         r->created++;
         map_put(r, n);
         return n;
@@ -306,7 +234,6 @@ static void node_destroy(struct run *r, struct node *n)
         free(n->waiting.p);
         free(n->items);
         free(n->item_at);
-        r->bytes -= sizeof *n;
         free(n);
 }
 
@@ -318,27 +245,20 @@ void engine_bury(struct run *r)
                 node_destroy(r, n);
         }
         for (uint32_t i = 0; i < r->dead_boxes_n; i++)
-                free(r->dead_boxes[i]);
+                box_free(r, r->dead_boxes[i]);
         r->dead_boxes_n = 0;
-}
-
-void failures_forget(struct run *r)
-{
-        for (uint32_t i = 0; i < r->failures_n; i++) {
-                free(r->failures[i].path);
-                free(r->failures[i].task);
-                free(r->failures[i].template);
-                free(r->failures[i].message);
-        }
-        r->failures_n = 0;
 }
 
 void engine_free(struct run *r)
 {
         if (!r)
                 return;
-        if (r->root)
-                free_tree(r, r->root);
+        for (uint32_t i = 0; i < r->map.cap; i++) /* not by the tree: a run that could not be loaded has none */
+                if (r->map.p[i]) {
+                        r->map.p[i]->dead = true;
+                        r->map.p[i]->next_dead = r->dead;
+                        r->dead = r->map.p[i];
+                }
         box_release(r, r->parameters);
         box_release(r, r->globals);
         box_release(r, r->outputs);
@@ -359,6 +279,8 @@ void engine_free(struct run *r)
         free(r->dirty);
         free(r->work);
         free(r->dead_boxes);
+        free(r->stored.p);
+        free(r->blobs.p);
         free(r->history);
         free(r->resumed);
         free(r->rehooked);
@@ -366,24 +288,50 @@ void engine_free(struct run *r)
         free(r);
 }
 
-/* "limit,on,backoff,factor*1e6,cap,total,conditional,timeout,deadline,base,flags"; empty when all is zero. */
+static size_t texts_bytes(const struct text *t)
+{
+        size_t n = 0;
+        for (; t; t = t->next)
+                n += t->size_bytes;
+        return n;
+}
+
+static size_t node_bytes(const struct node *n)
+{
+        return sizeof *n + texts_bytes(n->texts) + n->slots_n * (sizeof *n->slots + sizeof *n->deps_left) + n->waiting.cap * sizeof *n->waiting.p +
+               n->items_cap * sizeof *n->items + n->hooks_n * sizeof *n->hooks + (n->item_at ? (n->row.children_total + 2) * sizeof *n->item_at : 0);
+}
+
+size_t engine_memory_bytes(const struct run *r)
+{
+        size_t n = sizeof *r + r->value_bytes + texts_bytes(r->texts) + (r->map.cap + r->dirty_cap + r->dead_boxes_cap) * sizeof(void *) +
+                   (r->timers.cap + r->waiting.cap + r->expanding.cap) * sizeof(struct heap_entry) + r->work_cap * sizeof(struct work) +
+                   r->stored.cap * sizeof *r->stored.p + r->blobs.cap * sizeof *r->blobs.p + r->failures_cap * sizeof *r->failures;
+        for (uint32_t i = 0; i < r->map.cap; i++)
+                if (r->map.p[i])
+                        n += node_bytes(r->map.p[i]);
+        return n;
+}
+
+/* "limit,on,backoff,factor*1e6,cap,total,conditional,timeout,deadline,base,flags,timeout's end"; empty when all is zero. */
 void limits_encode(struct run *r, struct node *n)
 {
         const struct limits *l = &n->limits;
         if (!l->has_retry && !l->timeout_us && !l->deadline_us && !l->no_cache && !l->each)
                 return;
         char t[256];
-        int k = snprintf(t, sizeof t, "%lld,%u,%lld,%lld,%lld,%lld,%d,%lld,%lld,%u,%d", (long long)l->retry.limit, l->retry.on,
+        int k = snprintf(t, sizeof t, "%lld,%u,%lld,%lld,%lld,%lld,%d,%lld,%lld,%u,%d,%lld", (long long)l->retry.limit, l->retry.on,
                          (long long)l->retry.backoff_us, (long long)(l->retry.backoff_factor * 1e6), (long long)l->retry.backoff_cap_us,
                          (long long)l->retry.backoff_total_us, l->retry.conditional, (long long)l->timeout_us, (long long)l->deadline_us, l->base,
-                         (int)l->no_cache | (int)l->each << 1 | (int)l->has_retry << 2);
+                         (int)l->no_cache | (int)l->each << 1 | (int)l->has_retry << 2,
+                         (long long)l->timeout_at_us);
         n->row.retry = node_text(r, n, (struct str){t, (size_t)k});
 }
 
 void limits_decode(struct str s, struct limits *ret)
 {
-        int64_t v[11] = {0};
-        for (int i = 0; i < 11 && s.p; i++) {
+        int64_t v[12] = {0};
+        for (int i = 0; i < 12 && s.p; i++) {
                 struct str one = str_cut(&s, ',');
                 (void)str_to_i64(one, &v[i]);
         }
@@ -393,7 +341,8 @@ void limits_decode(struct str s, struct limits *ret)
                                .base = (uint32_t)v[9],
                                .no_cache = v[10] & 1,
                                .each = v[10] & 2,
-                               .has_retry = v[10] & 4};
+                               .has_retry = v[10] & 4,
+                               .timeout_at_us = v[11]};
 }
 
 const struct plan *plan_of(struct run *r, const struct template *t)

@@ -22,6 +22,11 @@ bool call_resolve(struct run *r, struct node *n, struct site *s)
                 return false;
         }
         assert(call.template < r->w->templates_n);
+        struct str large;
+        if (!values_admit(r, &call.inputs, &large)) {
+                node_finish(r, n, NODE_ERROR, large);
+                return false;
+        }
         n->row.template = call.template;
         n->template = &r->w->templates[call.template];
         n->in = box_new(r, &call.inputs);
@@ -30,16 +35,32 @@ bool call_resolve(struct run *r, struct node *n, struct site *s)
         n->limits.timeout_us = call.timeout_us;
         n->limits.deadline_us = call.deadline_us;
         n->limits.no_cache = call.no_cache;
+        n->limits.timeout_at_us = call.timeout_us ? r->now.us + call.timeout_us : 0;
         limits_encode(r, n);
-        if (r->box_bytes > r->set.run_bytes_max) {
-                node_finish(r, n, NODE_ERROR, arena_printf(r->arena, "the values of this run in use pass %zu bytes (setting engine.run_bytes_max)", r->set.run_bytes_max));
-                return false;
-        }
-        if (call.timeout_us) {
-                n->row.deadline_at.us = r->now.us + call.timeout_us;
-                timer_set(r, n);
-        }
+        n->row.deadline_at.us = n->limits.timeout_at_us;
+        timer_set(r, n);
         return true;
+}
+
+void deadline_begin(struct run *r, struct node *n)
+{
+        if (!n->limits.deadline_us)
+                return;
+        int64_t at = r->now.us + n->limits.deadline_us, timeout = n->limits.timeout_at_us;
+        n->row.deadline_at.us = timeout && timeout < at ? timeout : at;
+        timer_set(r, n);
+}
+
+bool node_is_leaf(const struct node *n)
+{
+        return n->row.kind == NODE_KIND_TASK || n->row.kind == NODE_KIND_SUSPEND || n->row.kind == NODE_KIND_CHILD;
+}
+
+void kind_set(struct run *r, struct node *n, enum node_kind k)
+{
+        bool was = node_is_leaf(n);
+        n->row.kind = k;
+        r->row.nodes_total += node_is_leaf(n) && !was;
 }
 
 void node_set_state(struct run *r, struct node *n, enum node_state s)
@@ -119,15 +140,9 @@ void wait_release(struct run *r, struct node *n)
                 if (!next || next->row.epoch != e.epoch || !next->in_wait || node_state_final(next->row.state))
                         continue;
                 next->in_wait = false;
-                if (g->template->fail_fast && next->parent == g) {
-                        bool failed = false;
-                        for (uint32_t i = 0; i < g->slots_n && !failed; i++)
-                                failed = g->slots[i] && node_state_bad(g->slots[i]->row.state) &&
-                                         !(g->template->tasks[i].continue_on & (RESULT_FAILED | RESULT_ERRORED));
-                        if (failed && !has_children(next)) {
-                                node_finish(r, next, NODE_OMITTED, STR("not started: another task failed and the graph fails fast"));
-                                continue;
-                        }
+                if (g->template->fail_fast && next->parent == g && g->failed && !has_children(next)) {
+                        node_finish(r, next, NODE_OMITTED, STR("not started: another task failed and the graph fails fast"));
+                        continue;
                 }
                 g->permits_used++;
                 next->holds_permit = true;
@@ -157,7 +172,8 @@ static bool reenter(struct run *r, struct node *n)
         n->reopened = false;
         n->row.started_at = r->now;
         if (n->limits.timeout_us && n->row.role != NODE_ROLE_ATTEMPT) { /* its time begins now, as that of a new node does */
-                n->row.deadline_at.us = r->now.us + n->limits.timeout_us;
+                n->row.deadline_at.us = n->limits.timeout_at_us = r->now.us + n->limits.timeout_us;
+                limits_encode(r, n);
                 timer_set(r, n);
         }
         switch (n->row.kind) {
@@ -204,20 +220,20 @@ void node_enter(struct run *r, struct node *n)
                 return;
         bool ending = is_closing(r, n);
         node_dirty(r, n);
-        if (n->reopened && ending && !has_children(n)) {
+        if (ending && !has_children(n)) {
                 node_finish(r, n, r->row.stopping ? NODE_STOPPED : NODE_FAILED, STR("not started: the run is ending"));
                 return;
         }
         if (n->reopened && reenter(r, n))
                 return;
         if (n->limits.has_retry && n->row.role != NODE_ROLE_ATTEMPT && n->row.kind != NODE_KIND_RETRY) {
-                n->row.kind = NODE_KIND_RETRY;
+                kind_set(r, n, NODE_KIND_RETRY);
                 n->row.started_at = r->now;
                 node_set_state(r, n, NODE_RUNNING);
                 retry_next(r, n);
                 return;
         }
-        n->row.kind = kind_of(n->template);
+        kind_set(r, n, kind_of(n->template));
         if (n->row.kind == NODE_KIND_GRAPH && n->depth >= r->set.depth_max) {
                 node_finish(r, n, NODE_ERROR,
                             arena_printf(r->arena, "graphs call each other more than %u deep (setting engine.depth_max): is there a recursion that never ends?",
@@ -237,12 +253,7 @@ void node_enter(struct run *r, struct node *n)
         switch (n->row.kind) {
         case NODE_KIND_GRAPH:
         case NODE_KIND_GROUP:
-                if (n->limits.deadline_us) {
-                        int64_t at = r->now.us + n->limits.deadline_us;
-                        if (!n->row.deadline_at.us || at < n->row.deadline_at.us)
-                                n->row.deadline_at.us = at;
-                        timer_set(r, n);
-                }
+                deadline_begin(r, n);
                 graph_open(r, n);
                 break;
         case NODE_KIND_TASK:
@@ -268,39 +279,70 @@ static char *copy(struct str s)
         return p;
 }
 
+static void note_forget(struct failure_note *x)
+{
+        free(x->path);
+        free(x->task);
+        free(x->template);
+        free(x->message);
+}
+
+void failures_forget(struct run *r)
+{
+        while (r->failures_n)
+                note_forget(&r->failures[--r->failures_n]);
+}
+
+static bool ended_before(const struct node *n, const struct failure_note *x)
+{
+        return n->row.finished_at.us < x->finished_at.us || (n->row.finished_at.us == x->finished_at.us && n->row.no < x->no);
+}
+
+/* Kept in order of their end, not of its news, so that they are the same after loading. */
 void note_failure(struct run *r, const struct node *n)
 {
         enum { KEPT = 1000 };
-        if (r->failures_n >= KEPT)
+        uint32_t at = r->failures_n;
+        while (at > 0 && ended_before(n, &r->failures[at - 1]))
+                at--;
+        if (at == KEPT)
                 return;
-        if (!r->failures)
-                r->failures = engine_alloc(KEPT * sizeof *r->failures);
-        struct arena *a = r->arena;
-        r->failures[r->failures_n++] = (struct failure_note){n->row.no,
-                                                             n->row.epoch,
-                                                             n->row.state,
-                                                             copy(node_path(n, a)),
-                                                             copy(n->row.name),
-                                                             copy(n->template ? n->template->name : STR("")),
-                                                             copy(n->row.message),
-                                                             n->row.exit_code,
-                                                             n->row.has_exit_code,
-                                                             n->row.finished_at};
+        r->failures = engine_grow(r->failures, &r->failures_cap, r->failures_n, sizeof *r->failures);
+        if (r->failures_n == KEPT)
+                note_forget(&r->failures[--r->failures_n]);
+        memmove(r->failures + at + 1, r->failures + at, (r->failures_n++ - at) * sizeof *r->failures);
+        r->failures[at] = (struct failure_note){n->row.no,
+                                                n->row.epoch,
+                                                n->row.state,
+                                                copy(node_path(n, r->arena)),
+                                                copy(n->row.name),
+                                                copy(n->template ? n->template->name : STR("")),
+                                                copy(n->row.message),
+                                                n->row.exit_code,
+                                                n->row.has_exit_code,
+                                                n->row.finished_at};
 }
 
-void node_finish(struct run *r, struct node *n, enum node_state s, struct str message)
+/* Would this end of a task let its graph fail? */
+bool failure_counts(const struct node *g, const struct node *n)
 {
-        if (node_state_final(n->row.state))
-                return;
+        return node_state_bad(n->row.state) &&
+               !(g->template->tasks[n->row.task].continue_on & (n->row.state == NODE_ERROR ? RESULT_ERRORED : RESULT_FAILED));
+}
+
+static void finish(struct run *r, struct node *n, enum node_state s, struct str message, struct wall at)
+{
         n->in_wait = false;
         node_set_state(r, n, s);
-        n->row.finished_at = r->now;
+        n->row.finished_at = at;
         if (message.p != n->row.message.p)
                 n->row.message = node_text(r, n, message);
         n->row.wake_at.us = n->row.deadline_at.us = 0;
         r->hard = true;
-        if ((s == NODE_FAILED || s == NODE_ERROR) && (n->row.kind == NODE_KIND_TASK || n->row.kind == NODE_KIND_CHILD || n->row.kind == NODE_KIND_SUSPEND ||
-                                                      n->row.kind == NODE_KIND_CALL))
+        r->row.nodes_done += node_is_leaf(n);
+        if (n->row.role == NODE_ROLE_TASK && n->parent && n->parent->slots)
+                n->parent->failed += failure_counts(n->parent, n);
+        if ((s == NODE_FAILED || s == NODE_ERROR) && (node_is_leaf(n) || n->row.kind == NODE_KIND_CALL))
                 note_failure(r, n);
         if (n->row.kind == NODE_KIND_GRAPH || n->row.kind == NODE_KIND_RETRY || n->row.kind == NODE_KIND_FANOUT)
                 node_free_children(r, n);
@@ -309,6 +351,26 @@ void node_finish(struct run *r, struct node *n, enum node_state s, struct str me
                 fire_hooks(r, n);
         if (!n->hooks_live)
                 node_settled(r, n);
+}
+
+void node_finish(struct run *r, struct node *n, enum node_state s, struct str message)
+{
+        if (!node_state_final(n->row.state))
+                finish(r, n, s, message, r->now);
+}
+
+void node_collect(struct run *r, struct node *n, struct collected *c, struct wall at)
+{
+        struct str large;
+        if (node_state_final(n->row.state))
+                return;
+        if (!values_admit(r, &c->outputs, &large) || !values_admit(r, &c->exports, &large))
+                *c = (struct collected){.state = NODE_ERROR, .message = large};
+        n->out = box_new(r, &c->outputs);
+        n->transient = c->transient;
+        if (c->exports.params_n || c->exports.artifacts_n)
+                run_export(r, &c->exports);
+        finish(r, n, c->state, c->message, at);
 }
 
 void node_settled(struct run *r, struct node *n)
@@ -435,18 +497,7 @@ void node_stop_below(struct run *r, struct node *n, struct str message)
         case NODE_KIND_TASK:
         case NODE_KIND_CHILD:
                 if (n->row.dispatched) {
-                        if (!n->row.stop_ordered) {
-                                n->row.stop_ordered = true;
-                                if (!r->row.stopping)
-                                        n->row.message = node_text(r, n, message);
-                                node_dirty(r, n);
-                                r->hard = true;
-                                if (n->row.kind == NODE_KIND_CHILD && !n->row.child_run.n)
-                                        return; /* when it is known, it is stopped */
-                                struct action *a = action_add(r, n->row.kind == NODE_KIND_TASK ? ACTION_STOP : ACTION_CHILD_STOP, n);
-                                a->text = n->row.child_run;
-                                a->terminate = r->row.stopping == RUN_TERMINATED;
-                        }
+                        leaf_stop(r, n, message);
                         return;
                 }
                 if (n->row.state == NODE_WAITING && str_eq_c(n->row.reason, WAITS_FOR_CACHE))
@@ -514,7 +565,9 @@ void node_timer(struct run *r, struct node *n)
         if (node_state_final(n->row.state) || !n->row.wake_at.us || n->row.wake_at.us > r->now.us)
                 return;
         n->row.wake_at.us = 0;
-        if (n->row.kind == NODE_KIND_SUSPEND)
+        if (n->unresolved)
+                leaf_unresolved(r, n);
+        else if (n->row.kind == NODE_KIND_SUSPEND)
                 suspend_end(r, n, NULL, false, STR_NONE);
         else if (n->row.kind == NODE_KIND_RETRY && n->row.state == NODE_WAITING) {
                 r->busy--;

@@ -184,7 +184,7 @@ static void reopen(struct run *r, struct node *n)
         n->row.has_exit_code = n->row.dispatched = n->row.reported = n->row.stop_ordered = false;
         n->row.attempt = 0;
         n->row.cpu_us = n->row.rss_max_bytes = -1;
-        n->settled = n->opened = n->closing = n->transient = n->holds_permit = n->in_wait = false;
+        n->settled = n->opened = n->closing = n->transient = n->holds_permit = n->in_wait = n->unresolved = false;
         n->row.children_done = 0;
         n->permits_used = 0;
         n->waiting.n = 0;
@@ -249,6 +249,17 @@ static void reopen(struct run *r, struct node *n)
         }
 }
 
+/* Leaves of the new epoch: what went to the history is not among them. */
+static void count_leaves(struct run *r)
+{
+        r->row.nodes_total = r->row.nodes_done = 0;
+        for (uint32_t i = 0; i < r->map.cap; i++)
+                if (r->map.p[i] && node_is_leaf(r->map.p[i])) {
+                        r->row.nodes_total++;
+                        r->row.nodes_done += node_state_final(r->map.p[i]->row.state);
+                }
+}
+
 bool run_retry(struct run *r, struct error *e)
 {
         if (!run_state_final(r->row.state))
@@ -277,10 +288,12 @@ bool run_retry(struct run *r, struct error *e)
                 if (r->root)
                         remove_tree(r, r->root);
                 r->root = NULL;
+                count_leaves(r);
                 return true; /* the caller begins anew */
         }
         if (unsuccessful(r->root) || hooks_below(r, r->root)) {
                 reopen(r, r->root);
+                count_leaves(r);
                 rehook(r);
         } else { /* only an exit handler failed */
                 to_history(r, r->root);
@@ -291,6 +304,7 @@ bool run_retry(struct run *r, struct error *e)
                 r->root->row.epoch = r->row.epoch;
                 node_dirty(r, r->root);
                 r->root->settled = false;
+                count_leaves(r);
                 fire_hooks(r, r->root);
                 if (!r->root->hooks_live)
                         node_settled(r, r->root);

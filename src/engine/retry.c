@@ -14,7 +14,7 @@ void retry_next(struct run *r, struct node *n)
         a->in = box_ref(n->in);
         a->limits = n->limits;
         a->limits.has_retry = false;
-        a->limits.timeout_us = 0;
+        a->limits.timeout_us = a->limits.timeout_at_us = 0;
         limits_encode(r, a);
         if (n->attempt_before) {
                 node_free_below(r, n->attempt_before);

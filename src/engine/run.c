@@ -16,6 +16,8 @@ static void defaults(struct engine_settings *s)
                 s->window = 4096;
         if (!s->run_bytes_max)
                 s->run_bytes_max = 64u << 20;
+        if (!s->value_bytes_max)
+                s->value_bytes_max = 1u << 20;
         if (!s->step_nodes_max)
                 s->step_nodes_max = 1000;
 }
@@ -36,6 +38,7 @@ struct run *engine_new(const struct workflow *w, const struct run_row *row, stru
         r->row.parameters = r->parameters ? r->parameters->b : (struct bindings){0};
         r->globals = box_new(r, &row->globals);
         r->outputs = box_new(r, &row->outputs);
+        values_known(r, &(struct node_row){.inputs = r->row.parameters, .outputs = row->globals});
         if (!r->row.nodes_next)
                 r->row.nodes_next = 1;
         r->view = (struct run_view){.uid = r->row.uid,
@@ -50,249 +53,6 @@ struct run *engine_new(const struct workflow *w, const struct run_row *row, stru
                                     .artifact_root = run_text(r, artifact_root),
                                     .priority = w->priority};
         return r;
-}
-
-/* ---- loading ---- */
-
-static const struct task *task_of(const struct run *r, const struct node *n)
-{
-        if (!n->parent)
-                return &r->w->root;
-        if (n->row.role == NODE_ROLE_TASK)
-                return n->parent->template && n->row.task < n->parent->template->tasks_n ? &n->parent->template->tasks[n->row.task] : NULL;
-        return n->parent->task;
-}
-
-static struct node *node_load(struct run *r, const struct node_row *row)
-{
-        struct node *n = engine_alloc(sizeof *n);
-        n->row = *row;
-        n->in = box_new(r, &row->inputs);
-        n->out = box_new(r, &row->outputs);
-        n->row.inputs = n->row.outputs = (struct bindings){0};
-        struct str *texts[] = {&n->row.message, &n->row.items, &n->row.retry, &n->row.cache_key, &n->row.cached_from, &n->row.child_run};
-        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-                *texts[i] = texts[i]->n ? node_text(r, n, *texts[i]) : STR_NONE;
-        static const char *const reasons[] = {WAITS_FOR_TEMPLATE, WAITS_FOR_RUN, WAITS_FOR_CACHE, WAITS_FOR_BACKOFF, WAITS_FOR_CHILD};
-        n->row.reason = STR_NONE;
-        for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-                if (str_eq_c(row->reason, reasons[i]))
-                        set_reason(n, reasons[i]);
-        n->row.name = n->row.item = STR_NONE;
-        limits_decode(n->row.retry, &n->limits);
-        r->bytes += sizeof *n;
-        return n;
-}
-
-static bool attach(struct run *r, struct node *n, struct error *e)
-{
-        struct node *p = n->parent = map_get(r, n->row.parent);
-        if (n->row.parent && !p)
-                return error_set(e, ERROR_CORRUPT, "node %u of run %.*s has lost its parent %u", n->row.no, STR_FMT(r->row.name), n->row.parent);
-        n->task = task_of(r, n);
-        if (!n->task || (n->row.template != UINT32_MAX && n->row.template >= r->w->templates_n))
-                return error_set(e, ERROR_CORRUPT, "node %u of run %.*s does not fit the run's document", n->row.no, STR_FMT(r->row.name));
-        n->template = n->row.template == UINT32_MAX ? NULL : &r->w->templates[n->row.template];
-        n->depth = p ? p->depth + (p->row.kind == NODE_KIND_GRAPH ? 1 : 0) : 0;
-        n->row.name = n->task->name;
-        if (p && n->row.role != NODE_ROLE_HOOK)
-                n->hook = p->row.kind == NODE_KIND_RETRY ? p->hook : NULL;
-        if (n->row.kind == NODE_KIND_FANOUT && n->row.items.n)
-                fanout_index(n);
-        if (n->row.kind == NODE_KIND_GRAPH || n->row.kind == NODE_KIND_GROUP) {
-                n->slots_n = n->template->tasks_n;
-                n->slots = engine_alloc(n->slots_n * sizeof *n->slots);
-                n->deps_left = engine_alloc(n->slots_n * sizeof *n->deps_left);
-                n->opened = n->row.started_at.us != 0 && n->row.state != NODE_PENDING && n->row.state != NODE_WAITING;
-                n->closing = n->row.stop_ordered;
-        } else if (n->row.kind == NODE_KIND_FANOUT || n->row.kind == NODE_KIND_RETRY)
-                n->closing = n->row.stop_ordered;
-        if (!p) {
-                r->root = n;
-                return true;
-        }
-        switch (n->row.role) {
-        case NODE_ROLE_TASK:
-                if (n->row.task >= p->slots_n)
-                        return error_set(e, ERROR_CORRUPT, "node %u of run %.*s stands in no graph", n->row.no, STR_FMT(r->row.name));
-                p->slots[n->row.task] = n;
-                break;
-        case NODE_ROLE_ITEM:
-                if (!p->item_at || n->row.index >= p->row.children_total)
-                        return error_set(e, ERROR_CORRUPT, "node %u of run %.*s is no item of its fan-out", n->row.no, STR_FMT(r->row.name));
-                while (p->items_n <= n->row.index) {
-                        p->items = engine_grow(p->items, &p->items_cap, p->items_n, sizeof *p->items);
-                        p->items_n++;
-                }
-                p->items[n->row.index] = (struct item){.node = n, .no = n->row.no};
-                n->row.item = fanout_item(p, n->row.index);
-                break;
-        case NODE_ROLE_ATTEMPT:
-                n->row.item = p->row.item;
-                if (p->attempt_before) {
-                        p->items = engine_grow(p->items, &p->items_cap, p->items_n, sizeof *p->items);
-                        p->items[p->items_n++] = (struct item){.node = p->attempt_before};
-                }
-                p->attempt_before = p->attempt_node;
-                p->attempt_node = n;
-                if (p->attempts_n <= n->row.index)
-                        p->attempts_n = n->row.index + 1;
-                break;
-        case NODE_ROLE_HOOK:
-                if (n->row.index >= n->task->hooks_n)
-                        return error_set(e, ERROR_CORRUPT, "node %u of run %.*s is a hook that its task does not have", n->row.no, STR_FMT(r->row.name));
-                n->hook = &n->task->hooks[n->row.index];
-                n->row.name = n->hook->name;
-                p->hooks = realloc(p->hooks, (p->hooks_n + 1) * sizeof *p->hooks);
-                if (!p->hooks)
-                        abort();
-                p->hooks[p->hooks_n++] = n;
-                break;
-        }
-        return true;
-}
-
-static void restore_live(struct run *r, struct node *n)
-{
-        bool waits = n->row.state == NODE_WAITING;
-        if (!DEFECT(9))
-                timer_set(r, n);
-        if (n->row.state == NODE_SUSPENDED)
-                r->suspended_n++;
-        if (n->row.dispatched)
-                r->live++;
-        if (waits && (str_eq_c(n->row.reason, WAITS_FOR_CACHE) || str_eq_c(n->row.reason, WAITS_FOR_BACKOFF)))
-                r->busy++;
-        bool for_run = waits && str_eq_c(n->row.reason, WAITS_FOR_RUN), for_template = waits && str_eq_c(n->row.reason, WAITS_FOR_TEMPLATE);
-        n->reopened = n->row.state == NODE_PENDING && !n->row.dispatched;
-        struct node *g = node_is_unit(n) && n->row.role != NODE_ROLE_HOOK ? permit_graph(n) : NULL;
-        /* A graph that is only unwound was opened without a permit: the limit caps what is counted. */
-        if (g && (n->row.dispatched || n->opened || for_run) && g->permits_used < g->template->parallelism) {
-                n->holds_permit = true;
-                g->permits_used++;
-        }
-        n->in_wait = for_run || for_template;
-        if (for_run)
-                heap_push(&r->waiting, n->row.no, n->row.no, n->row.epoch);
-        else if (for_template && g)
-                heap_push(&g->waiting, n->row.no, n->row.no, n->row.epoch);
-}
-
-static void restore_fanout(struct run *r, struct node *f)
-{
-        for (uint32_t i = 0; i < f->items_n; i++) {
-                struct item *it = &f->items[i];
-                if (!it->node)
-                        continue;
-                if (it->node->settled) {
-                        const struct node *n = it->node;
-                        it->settled = true;
-                        it->state = (uint8_t)n->row.state;
-                        it->has_exit_code = n->row.has_exit_code;
-                        it->exit_code = n->row.exit_code;
-                        if (f->task->collects)
-                                it->outputs = box_ref(n->out);
-                        f->items_settled++;
-                        f->items_good += node_state_good(n->row.state);
-                        f->items_bad += node_state_bad(n->row.state);
-                } else if (!it->node->reopened)
-                        f->items_active++;
-        }
-        if (!node_state_final(f->row.state) && !f->reopened && f->items_n < f->row.children_total && f->items_active < r->set.window)
-                heap_push(&r->expanding, f->row.no, f->row.no, f->row.epoch);
-}
-
-/* What is below a settled node leaves memory, as it did when it happened. */
-static void prune(struct run *r, struct node *n)
-{
-        if (n->row.kind == NODE_KIND_FANOUT)
-                for (uint32_t i = 0; i < n->items_n; i++)
-                        if (n->items[i].node && n->items[i].settled) {
-                                node_free_below(r, n->items[i].node);
-                                node_free(r, n->items[i].node);
-                                n->items[i].node = NULL;
-                        }
-        if (node_state_final(n->row.state) && n->row.kind != NODE_KIND_GROUP && n->settled)
-                node_free_below(r, n);
-}
-
-static int by_end(const void *a, const void *b)
-{
-        const struct node *const *x = a, *const *y = b;
-        if ((*x)->row.finished_at.us != (*y)->row.finished_at.us)
-                return (*x)->row.finished_at.us < (*y)->row.finished_at.us ? -1 : 1;
-        return (*x)->row.no < (*y)->row.no ? -1 : 1;
-}
-
-static void restore(struct run *r, struct node **all, uint32_t n)
-{
-        struct arena *scratch = arena_new();
-        r->arena = scratch;
-        for (uint32_t i = n; i-- > 0;) { /* children have larger numbers than their parents */
-                struct node *x = all[i];
-                for (uint32_t k = 0; k < x->hooks_n; k++)
-                        x->hooks_live += !x->hooks[k]->settled;
-                x->settled = node_state_final(x->row.state) && !x->hooks_live;
-                if (!node_state_final(x->row.state))
-                        restore_live(r, x);
-        }
-        for (uint32_t i = n; i-- > 0;) {
-                struct node *x = all[i];
-                if (x->row.kind == NODE_KIND_FANOUT)
-                        restore_fanout(r, x);
-                else if ((x->row.kind == NODE_KIND_GRAPH || x->row.kind == NODE_KIND_GROUP))
-                        graph_restore(r, x);
-        }
-        struct node **bad = engine_alloc((n + 1) * sizeof(struct node *));
-        uint32_t bad_n = 0;
-        for (uint32_t i = 0; i < n; i++)
-                if ((all[i]->row.state == NODE_FAILED || all[i]->row.state == NODE_ERROR) &&
-                    (all[i]->row.kind == NODE_KIND_TASK || all[i]->row.kind == NODE_KIND_CHILD || all[i]->row.kind == NODE_KIND_SUSPEND ||
-                     all[i]->row.kind == NODE_KIND_CALL))
-                        bad[bad_n++] = all[i];
-        qsort(bad, bad_n, sizeof(struct node *), by_end);
-        for (uint32_t i = 0; i < bad_n; i++)
-                note_failure(r, bad[i]);
-        free(bad);
-        for (uint32_t i = 0; r->root && i < r->root->hooks_n; i++) {
-                const struct node *h = r->root->hooks[i];
-                r->hook_failed |= h->hook->fails_owner && node_state_bad(h->row.state) && node_state_good(r->root->row.state);
-        }
-        r->full = run_state_final(r->row.state);
-        for (uint32_t i = 0; i < n && !r->full; i++)
-                if (!all[i]->dead)
-                        prune(r, all[i]);
-        engine_bury(r);
-        r->arena = NULL;
-        arena_free(scratch);
-}
-
-bool engine_load(const struct workflow *w, const struct run_row *row, struct str artifact_root, const struct engine_settings *set,
-                 bool (*next)(void *user, struct node_row *ret), void *user, struct run **ret, struct error *e)
-{
-        struct run *r = engine_new(w, row, artifact_root, set);
-        struct node **all = NULL;
-        uint32_t n = 0, cap = 0;
-        struct node_row one;
-        while (next(user, &one)) {
-                struct node *x = node_load(r, &one);
-                map_put(r, x);
-                all = engine_grow(all, &cap, n, sizeof(struct node *));
-                all[n++] = x;
-                if (x->row.no >= r->row.nodes_next)
-                        r->row.nodes_next = x->row.no + 1;
-                if (!attach(r, x, e)) {
-                        free(all);
-                        engine_free(r);
-                        return false;
-                }
-        }
-        restore(r, all, n);
-        free(all);
-        if (w->deadline_us && r->row.started_at.us && !r->row.deadline_passed)
-                heap_push(&r->timers, (uint64_t)(r->row.started_at.us + w->deadline_us), 0, 0);
-        *ret = r;
-        return true;
 }
 
 /* ---- events ---- */
@@ -366,6 +126,7 @@ static void stop(struct run *r, enum run_state how)
         r->run_dirty = true;
         if (!r->root) {
                 r->row.state = how;
+                r->row.reason = STR_NONE;
                 r->row.finished_at = r->now;
                 r->row.message = STR("stopped before it started");
                 return;
@@ -383,6 +144,12 @@ void update_run_state(struct run *r)
                 r->row.state = s;
                 r->run_dirty = true;
         }
+}
+
+static int by_number(const void *a, const void *b)
+{
+        const uint32_t *x = a, *y = b;
+        return *x < *y ? -1 : *x > *y;
 }
 
 static void resume(struct run *r)
@@ -408,14 +175,10 @@ static void resume(struct run *r)
                 r->resumed = engine_grow(r->resumed, &r->resumed_cap, r->resumed_n, sizeof *r->resumed);
                 r->resumed[r->resumed_n++] = x->row.no;
         }
-        for (uint32_t done = 0; done < r->resumed_n; done++) { /* in order of number, whatever the map's */
-                uint32_t least = done;
-                for (uint32_t k = done + 1; k < r->resumed_n; k++)
-                        if (r->resumed[k] < r->resumed[least])
-                                least = k;
-                uint32_t no = r->resumed[least];
-                r->resumed[least] = r->resumed[done];
-                struct node *x = map_get(r, no);
+        if (r->resumed_n) /* in order of number, whatever the map's */
+                qsort(r->resumed, r->resumed_n, sizeof *r->resumed, by_number);
+        for (uint32_t i = 0; i < r->resumed_n; i++) {
+                struct node *x = map_get(r, r->resumed[i]);
                 if (x)
                         suspend_end(r, x, NULL, false, STR_NONE);
         }
@@ -462,17 +225,24 @@ static bool approve(struct run *r, const struct event *ev, struct error *e)
         return true;
 }
 
+static void run_deadline(struct run *r, int64_t at_us)
+{
+        if (run_state_final(r->row.state) || r->row.deadline_passed || r->row.stopping || (r->root && node_state_final(r->root->row.state)) ||
+            at_us != r->row.started_at.us + r->w->deadline_us) /* of an earlier epoch */
+                return;
+        r->row.deadline_passed = true;
+        r->run_dirty = true;
+        if (r->root) /* without one it is suspended, and ends when it is resumed */
+                node_stop_below(r, r->root, STR("the run passed its deadline"));
+}
+
 static void tick(struct run *r)
 {
         while (r->timers.n && (int64_t)r->timers.p[0].key <= r->now.us) {
                 struct heap_entry t;
                 heap_pop(&r->timers, &t);
                 if (!t.no) {
-                        if (!run_state_final(r->row.state) && !r->row.deadline_passed && !r->row.stopping && r->root && !node_state_final(r->root->row.state)) {
-                                r->row.deadline_passed = true;
-                                r->run_dirty = true;
-                                node_stop_below(r, r->root, STR("the run passed its deadline"));
-                        }
+                        run_deadline(r, (int64_t)t.key);
                         continue;
                 }
                 struct node *n = map_get(r, t.no);
@@ -535,12 +305,7 @@ static bool take(struct run *r, const struct event *e, struct error *err)
                         return true;
                 n->row.reported = true;
                 n->row.started_at = e->at.us ? e->at : r->now;
-                if (n->limits.deadline_us) {
-                        int64_t at = r->now.us + n->limits.deadline_us;
-                        if (!n->row.deadline_at.us || at < n->row.deadline_at.us)
-                                n->row.deadline_at.us = at;
-                        timer_set(r, n);
-                }
+                deadline_begin(r, n);
                 node_set_state(r, n, NODE_RUNNING);
                 return true;
         case EVENT_ENDED:
@@ -562,11 +327,8 @@ static bool take(struct run *r, const struct event *e, struct error *err)
                         n->row.started_at = r->now;
                         node_set_state(r, n, NODE_RUNNING);
                         r->hard = true;
-                        if (n->row.stop_ordered) {
-                                struct action *a = action_add(r, ACTION_CHILD_STOP, n);
-                                a->text = n->row.child_run;
-                                a->terminate = r->row.stopping == RUN_TERMINATED;
-                        }
+                        if (n->row.stop_ordered)
+                                child_stop(r, n);
                 }
                 return true;
         case EVENT_CHILD_ENDED:
@@ -650,13 +412,13 @@ void engine_pending(struct run *r, struct wall now, struct arena *a, const struc
                         continue;
                 if (x->row.kind == NODE_KIND_CHILD && x->row.child_run.n) {
                         if (x->row.stop_ordered)
-                                action_add(r, ACTION_CHILD_STOP, x)->text = x->row.child_run;
+                                child_stop(r, x);
                         continue;
                 }
                 bool reported = x->row.reported;
                 if (DEFECT(2))
                         x->row.attempt++;
-                leaf_dispatch(r, x, true);
+                leaf_order(r, x);
                 x->row.reported = reported;
                 if (x->row.stop_ordered && x->row.dispatched && x->row.kind == NODE_KIND_TASK)
                         action_add(r, ACTION_STOP, x);
@@ -682,15 +444,9 @@ enum run_state engine_state(const struct run *r) { return r->row.state; }
 struct str engine_uid(const struct run *r) { return r->row.uid; }
 uint32_t engine_live(const struct run *r) { return r->live; }
 
-size_t engine_memory_bytes(const struct run *r)
-{
-        return sizeof *r + r->bytes + (r->map.cap + r->dirty_cap + r->dead_boxes_cap) * sizeof(void *) +
-               (r->timers.cap + r->waiting.cap + r->expanding.cap) * sizeof(struct heap_entry) + r->work_cap * sizeof(struct work);
-}
-
 void engine_check(const struct run *r)
 {
-        uint32_t live = 0, suspended = 0, held = 0, permits = 0;
+        uint32_t live = 0, suspended = 0, held = 0, permits = 0, busy = 0, leaves = 0, done = 0;
         for (uint32_t i = 0; i < r->map.cap; i++) {
                 const struct node *n = r->map.p[i];
                 if (!n)
@@ -699,18 +455,26 @@ void engine_check(const struct run *r)
                 bool final = node_state_final(n->row.state);
                 live += n->row.dispatched && !final;
                 suspended += n->row.state == NODE_SUSPENDED;
+                busy += n->row.state == NODE_WAITING && (str_eq_c(n->row.reason, WAITS_FOR_CACHE) || str_eq_c(n->row.reason, WAITS_FOR_BACKOFF));
+                leaves += node_is_leaf(n);
+                done += node_is_leaf(n) && final;
                 assert(!final || !n->holds_permit);
                 held += n->holds_permit;
                 permits += n->permits_used;
                 if (!n->slots || !n->opened || final)
                         continue;
                 const struct plan *p = &r->plans[n->template - r->w->templates];
-                uint32_t unsettled = 0;
-                for (uint32_t k = 0; k < n->slots_n; k++)
+                uint32_t unsettled = 0, failed = 0;
+                for (uint32_t k = 0; k < n->slots_n; k++) {
                         unsettled += p->wanted[k] && !(n->slots[k] && n->slots[k]->settled);
+                        failed += n->slots[k] && failure_counts(n, n->slots[k]);
+                }
                 assert(unsettled == n->unsettled); /* E4 */
+                assert(failed == n->failed);
         }
         assert(held == permits);     /* E3 */
         assert(live == r->live); /* E2 */
         assert(suspended == r->suspended_n);
+        assert(busy == r->busy);
+        assert(r->row.nodes_total - r->row.nodes_done == leaves - done); /* those that left memory are done */
 }

@@ -320,8 +320,10 @@ static void on_check(uv_check_t *h) { rt_turn(h->data); }
 
 struct store_settings runtime_store_settings(struct str folder, const struct settings *s, bool create, struct arena *a)
 {
+        /* The engine holds a run to its limit and ends a node that would pass it; the store refuses a whole batch, so it gets room for
+         * what only it still knows: the values of earlier epochs. */
         return (struct store_settings){.path = arena_printf(a, "%.*s/weft.db", STR_FMT(folder)), .create = create,
-                                       .value_bytes_max = (size_t)s->number[SET_VALUE_BYTES_MAX], .run_bytes_max = (size_t)s->number[SET_RUN_BYTES_MAX]};
+                                       .value_bytes_max = (size_t)s->number[SET_VALUE_BYTES_MAX], .run_bytes_max = 4 * (size_t)s->number[SET_RUN_BYTES_MAX]};
 }
 
 struct str runtime_artifact_root(struct str folder, struct str uid, struct arena *a)
@@ -343,7 +345,8 @@ bool runtime_open(const struct runtime_options *o, struct uv_loop_s *loop, struc
         rt->deferred_end = &rt->deferred;
         const int64_t *n = o->settings->number;
         rt->engine = (struct engine_settings){.nodes_max = (uint32_t)n[SET_NODES_MAX], .depth_max = (uint32_t)n[SET_DEPTH_MAX], .items_max = (uint32_t)n[SET_ITEMS_MAX],
-                                              .window = (uint32_t)n[SET_WINDOW], .run_bytes_max = (size_t)n[SET_RUN_BYTES_MAX], .step_nodes_max = (uint32_t)n[SET_STEP_NODES_MAX]};
+                                              .window = (uint32_t)n[SET_WINDOW], .run_bytes_max = (size_t)n[SET_RUN_BYTES_MAX],
+                                              .value_bytes_max = (size_t)n[SET_VALUE_BYTES_MAX], .step_nodes_max = (uint32_t)n[SET_STEP_NODES_MAX]};
         rt->slots = strcmp(o->executor->name, "null") == 0 ? rt->engine.window : (uint32_t)n[SET_SLOTS];
         struct store_settings ss = runtime_store_settings(rt->o.folder, o->settings, true, rt->arena);
         if (!o->store->open(&ss, &rt->store, e)) {

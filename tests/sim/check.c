@@ -96,10 +96,12 @@ void check_delta(struct sim_store *s, const struct workflow *w, const struct del
 
 void check_end(const struct sim_store *s, const struct workflow *w)
 {
+        uint32_t leaves = 0;
         for (uint32_t i = 1; i < s->rows_n; i++) {
                 const struct sim_row *r = &s->rows[i];
                 if (!r->live)
                         continue;
+                leaves += r->row.kind == NODE_KIND_TASK || r->row.kind == NODE_KIND_SUSPEND || r->row.kind == NODE_KIND_CHILD;
                 if (!node_state_final(r->row.state) || r->row.state == NODE_LOST)
                         sim_fail("the run is %s and node %u is %s", run_state_name(s->run.state), i, node_state_name(r->row.state));
                 if (r->row.dispatched)
@@ -107,8 +109,8 @@ void check_end(const struct sim_store *s, const struct workflow *w)
         }
         if (s->active != 0)
                 sim_fail("the run is %s and %d leaves still run", run_state_name(s->run.state), s->active);
-        if (s->run.nodes_done != s->run.nodes_total)
-                sim_fail("the run is %s and %u of %u leaves are done", run_state_name(s->run.state), s->run.nodes_done, s->run.nodes_total);
+        if (s->run.nodes_done != leaves || s->run.nodes_total != leaves)
+                sim_fail("the run is %s and has %u leaves; it says that %u of %u are done", run_state_name(s->run.state), leaves, s->run.nodes_done, s->run.nodes_total);
 }
 
 /* Marks what stands below an attempt. */
