@@ -145,22 +145,45 @@ static struct shape check_member(struct checker *c, const struct node *n) {
         return plain(S_UNKNOWN);
 }
 
-static void check_arguments(struct checker *c, const struct node *n, const struct func *f, size_t from) {
-        size_t given = n->n - from;
-        if ((int)given < f->least)
-                fail(c, n, "not enough arguments to call %s", f->name);
-        else if (f->most >= 0 && (int)given > f->most)
-                fail(c, n, "too many arguments to call %s", f->name);
+static unsigned taken(char take) {
+        switch (take) {
+        case 's': return STRING;
+        case 'i': return INTEGER;
+        case 'n': return NUMBER;
+        case 'l': case 'L': return LIST;
+        case 'm': case 'M': return MAP;
+        case 'N': return NUMBER | STRING;
+        case 'A': return NUMBER | LIST;
+        case 'C': return STRING | LIST | MAP;
+        default: return ~0u;
+        }
+}
+
+static bool check_count(struct checker *c, const struct node *n, const struct func *f, int given) {
+        bool few = given < f->least, many = f->most >= 0 && given > f->most;
+        if (f->refuse && f->least == f->most && (few || many))
+                fail(c, n, "invalid number of arguments (expected %d, got %d)", f->least, given);
+        else if (few && f->refuse && strncmp(f->refuse, "cannot", 6) == 0)
+                fail(c, n, "invalid number of arguments (expected at least %d, got %d)", f->least, given);
+        else if (few || many)
+                fail(c, n, "%s arguments to call %s", few ? "not enough" : "too many", f->name);
+        return !c->failed;
+}
+
+static void check_arguments(struct checker *c, const struct node *n, const struct func *f) {
+        if (!check_count(c, n, f, (int)n->n))
+                return;
         const char *take = f->takes ? f->takes : ".";
-        for (size_t i = from; i < n->n && !c->failed; i++, take += take[1] ? 1 : 0) {
+        for (size_t i = 0; i < n->n && !c->failed; i++, take += take[1] ? 1 : 0) {
                 struct shape s = check(c, n->kids[i]);
-                unsigned set = *take == 's' ? STRING : *take == 'i' ? INTEGER : *take == 'n' ? (unsigned)NUMBER : *take == 'l' ? LIST : *take == 'm' ? MAP : ~0u;
-                if (!any_of(s, set | 1u << S_UNKNOWN)) {
-                        if (*take == 's')
-                                fail(c, n->kids[i], "cannot use %s as argument (type string) to call %s ", shape_name(s), f->name);
-                        else
-                                fail(c, n, "invalid argument for %s (type %s)", f->name, shape_name(s));
-                }
+                const char *mark = f->refuse ? strstr(f->refuse, "%s") : NULL;
+                if (any_of(s, taken(*take) | 1u << S_UNKNOWN))
+                        continue;
+                if (mark)
+                        fail(c, n, "%.*s%s%s", (int)(mark - f->refuse), f->refuse, shape_name(s), mark + 2);
+                else
+                        fail(c, n->kids[i], "cannot use %s as argument (type %s) to call %s%s", shape_name(s),
+                             *take == 's' ? "string" : *take == 'i' ? "int" : *take == 'm' ? "map[string]interface {}" : "[]interface {}", f->name, s.type == S_NIL ? "" : " ");
         }
 }
 
@@ -253,7 +276,7 @@ static struct shape check(struct checker *c, const struct node *n) {
                 return of;
         }
         case N_BUILTIN:
-                check_arguments(c, n, n->func, 0);
+                check_arguments(c, n, n->func);
                 return plain(n->func->gives);
         case N_LOOP: return check_loop(c, n);
         case N_LET: return check_let(c, n);

@@ -432,19 +432,44 @@ static bool eval_slice(struct vm *vm, const struct node *n, struct xvalue *ret) 
         return vm_slice(vm, &of, n->kids[1] ? &ends[0] : NULL, n->kids[2] ? &ends[1] : NULL, ret);
 }
 
+const char sprig_refusal[] = "reflect: Call using %s as type %s";
+
+/* An argument of a type that the function does not take. */
+static bool refuse(struct vm *vm, const struct func *f, char take, size_t which, const struct xvalue *v) {
+        if (vm->x->grammar == EXPR_KFP)
+                return vm_fail(vm, "invalid argument for %s (argument %zu is %s, not string)", f->name, which, x_go_type(v));
+        if (f->refuse == sprig_refusal) {
+                const char *type = take == 's' ? "string" : take == 'I' ? "int" : take == 'b' ? "bool" : take == 't' ? "time.Time" : take == 'm' ? "map[string]interface {}" : "[]interface {}";
+                return vm_fail(vm, sprig_refusal, v->kind == X_NIL ? "zero Value" : x_go_type(v), type);
+        }
+        if (take == 's')
+                return vm_fail(vm, "interface conversion: interface {} is %s, not string", v->kind == X_NIL ? "nil" : x_go_type(v));
+        if (take == 'i')
+                return vm_fail(vm, "invalid operation: int(%s)", x_go_type(v));
+        const char *mark = f->refuse ? strstr(f->refuse, "%s") : NULL;
+        if (!mark)
+                return vm_fail(vm, "invalid argument for %s (type %s)", f->name, x_go_type(v));
+        bool typed = str_ends(str_from(f->refuse), STR("(type %s)"));
+        return vm_fail(vm, "%.*s%s%s", (int)(mark - f->refuse), f->refuse, typed ? x_go_type(v) : x_go_kind(v), mark + 2);
+}
+
 bool vm_call(struct vm *vm, const struct func *f, const struct xvalue *args, size_t n, struct xvalue *ret) {
-        static const char *const types[] = {['s'] = "string", ['i'] = "int", ['n'] = "number", ['l'] = "list", ['m'] = "map"};
         if ((int)n < f->least || (f->most >= 0 && (int)n > f->most))
-                return vm_fail(vm, "%s arguments to call %s", (int)n < f->least ? "not enough" : "too many", f->name);
+                return f->refuse == sprig_refusal ? vm_fail(vm, "reflect: Call with too %s input arguments", (int)n < f->least ? "few" : "many")
+                                                  : vm_fail(vm, "%s arguments to call %s", (int)n < f->least ? "not enough" : "too many", f->name);
         const char *take = f->takes ? f->takes : ".";
         for (size_t i = 0; i < n; i++, take += take[1] ? 1 : 0) {
-                const struct xvalue *v = &args[i];
-                bool fits = *take == 's' ? v->kind == X_STRING : *take == 'i' ? x_is_number(v) : *take == 'n' ? x_is_number(v) : *take == 'l' ? v->kind == X_LIST
-                          : *take == 'm' ? v->kind == X_MAP : true;
+                enum xkind k = args[i].kind;
+                bool fits = *take == 's' ? k == X_STRING : *take == 'i' || *take == 'n' ? x_is_number(&args[i]) : *take == 'l' ? k == X_LIST : *take == 'm' ? k == X_MAP
+                          : *take == 'I' ? k == X_INT : *take == 'b' ? k == X_BOOL : *take != 't' || k == X_TIME;
                 if (!fits)
-                        return vm_fail(vm, "invalid argument for %s (argument %zu is %s, not %s)", f->name, i + 1, x_go_type(v), types[(unsigned char)*take]);
+                        return refuse(vm, f, *take, i + 1, &args[i]);
         }
-        return vm_step(vm, 1 + n) && f->run(vm, args, n, ret) && !vm->failed;
+        const struct func *outer = vm->function;
+        vm->function = f;
+        bool ok = vm_step(vm, 1 + n) && f->run(vm, args, n, ret) && !vm->failed;
+        vm->function = outer;
+        return ok;
 }
 
 static bool eval_arguments(struct vm *vm, struct node *const *kids, uint32_t n, struct xvalue **ret) {

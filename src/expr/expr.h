@@ -94,7 +94,7 @@ struct expr_paths expr_identifiers(const struct expr *x);
 bool expr_when(struct str text, struct arena *a, bool *ret, struct error *e);
 
 /* Argo's `depends`: a boolean combination of task results. */
-enum depends_op { DEPENDS_RESULT, DEPENDS_NOT, DEPENDS_AND, DEPENDS_OR, DEPENDS_TRUE, DEPENDS_FALSE };
+enum depends_op { DEPENDS_RESULT, DEPENDS_NOT, DEPENDS_AND, DEPENDS_OR };
 struct depends {
         enum depends_op op;
         struct str task;              /* RESULT */

@@ -71,8 +71,11 @@ struct func {
         bool (*run)(struct vm *, const struct xvalue *args, size_t n, struct xvalue *ret);
         int8_t least, most; /* most -1: any number */
         enum stype gives;
-        const char *takes;  /* a letter an argument: s string, i int, n number, l list, m map, . anything; the last repeats */
+        /* A letter an argument, the last repeats: s string, i int, n number, l list, m map, . anything; and for what only the checker
+         * looks at: L list, M map, N number or string, A number or list, C text, list or map. */
+        const char *takes;
         int32_t flag;       /* what tells functions apart that share `run` */
+        const char *refuse; /* what is said of an argument of a wrong type (%s); NULL: as expr-lang says it of typed functions */
 };
 
 struct node {
@@ -135,7 +138,7 @@ bool cel_parse(struct parser *p, struct node **ret); /* resolves methods itself:
 bool expr_check(const struct expr *x, const struct shape *shapes, struct error *e);
 bool paths_collect(struct expr *x, struct arena *a); /* false past IDENTS_MAX */
 
-/* Message and snippet as expr-lang prints them; `at` in bytes. Returns false. */
+/* Message and snippet as expr-lang prints them; `at` in bytes; the message alone when there is no source. Returns false. */
 bool place_error(struct error *e, enum error_kind kind, struct str source, uint32_t at, const char *message);
 
 /* --- evaluation --- */
@@ -155,6 +158,7 @@ struct vm {
         const struct frame *frame;
         bool shorted;   /* an optional member was fetched from nil: the chain ends */
         uint32_t at;    /* of what is being done */
+        const struct func *function; /* which is running */
         uint32_t nesting;
         struct random_source random;
 };
@@ -203,6 +207,22 @@ struct str text_case(struct vm *vm, struct str s, bool upper);
 struct list_builder { struct xvalue *items; size_t n, cap; };
 bool list_push(struct vm *vm, struct list_builder *b, struct xvalue v);
 
+/* --- texts: text_ops.c. Results are within the budget; false past it --- */
+enum { SPLIT_ALL = -1 };
+bool text_split(struct vm *vm, struct str s, struct str separator, int64_t most, bool keep, struct list_builder *ret);
+bool text_replace(struct vm *vm, struct str s, struct str old, struct str new, int64_t most, struct xvalue *ret);
+bool text_repeat(struct vm *vm, struct str s, int64_t n, struct xvalue *ret);
+struct str text_trim_set(struct str s, struct str set, bool left, bool right); /* characters of `set` */
+struct str text_trim_space(struct str s);
+size_t text_find_last(struct str s, struct str needle);
+enum { BASE64, BASE64_RAW, BASE64_URL, BASE32 };
+bool text_encode(struct vm *vm, struct str s, int base, struct xvalue *ret);
+bool text_decode(struct vm *vm, struct str s, int base, struct str *ret, const char **wrong); /* *wrong: what is not right with the text */
+bool text_to_double(struct str s, double *ret); /* as Go's ParseFloat: also ".5", "5.", "inf" */
+const char *x_go_kind(const struct xvalue *v);  /* "slice", "float64" as reflect.Kind */
+bool sort_values(struct vm *vm, struct xvalue *items, size_t n, bool descending);
+
+
 /* --- functions --- */
 const struct func *func_find(const struct func *table, size_t n, struct str name);
 const struct func *builtin_find(struct str name);
@@ -210,10 +230,21 @@ const struct func *argo_find(struct str name);
 const struct func *sprig_find(struct str name);
 const struct func *cel_find(struct str name);
 const struct func *cel_method(struct str name); /* args[0] is the receiver */
-extern const struct func builtins_text[], builtins_list[], builtins_number[], builtins_time[], builtins_argo[];
-extern const size_t builtins_text_n, builtins_list_n, builtins_number_n, builtins_time_n, builtins_argo_n;
+extern const struct func builtins_text[], builtins_list[], builtins_number[], builtins_time[], builtins_argo[], builtins_as[];
+extern const size_t builtins_text_n, builtins_list_n, builtins_number_n, builtins_time_n, builtins_argo_n, builtins_as_n;
 extern const struct func sprig_text[], sprig_list[], sprig_map[], sprig_math[], sprig_misc[], sprig_encode[];
 extern const size_t sprig_text_n, sprig_list_n, sprig_map_n, sprig_math_n, sprig_misc_n, sprig_encode_n;
+/* Go calls Sprig's functions by reflection; this is what it says of a wrong argument. Their letters in func.takes, besides s, l and m:
+ * I exactly an int, b bool, t time. */
+extern const char sprig_refusal[];
+#define SPRIG(name, run, least, most, takes, flag) {name, run, least, most, S_UNKNOWN, takes, flag, sprig_refusal}
+int64_t sprig_int(const struct xvalue *v);    /* what is no number counts as 0 */
+double sprig_float(const struct xvalue *v);
+bool sprig_empty(const struct xvalue *v);     /* nil, false, 0, "" and what holds nothing */
+bool sprig_equal(const struct xvalue *a, const struct xvalue *b); /* 1 and 1.0 differ */
+struct str sprig_text_of(const struct xvalue *v, struct arena *a);
+/* The list as Sprig's strslice: nil left out, everything else as text; a value that is no list is a list of one. */
+bool sprig_strings(struct vm *vm, const struct xvalue *v, struct list_builder *ret);
 #define FUNCS(name, ...) \
         const struct func name[] = {__VA_ARGS__}; \
         const size_t name##_n = sizeof name / sizeof name[0]
@@ -238,5 +269,7 @@ bool duration_ns(struct str s, int64_t *ret); /* Go's time.ParseDuration */
 struct str duration_text(int64_t ns, struct arena *a);
 struct xvalue x_time(int64_t us, int32_t zone_s);
 struct xvalue x_duration(int64_t ns);
+int64_t duration_round(int64_t ns, int64_t unit, bool nearest); /* else toward zero */
+bool zone_value(struct vm *vm, struct str name, struct xvalue *ret); /* a time zone as a value */
 
 bool jsonpath(struct vm *vm, const struct xvalue *doc, struct str path, struct xvalue *ret);

@@ -13,6 +13,8 @@ const char *const binary_names[BINARY_COUNT] = {
 
 /* Line and column count characters, from 1; the dots below the line stop at characters that are not one byte wide. */
 bool place_error(struct error *e, enum error_kind kind, struct str source, uint32_t at, const char *message) {
+        if (!source.p)
+                return error_set(e, kind, "%s", message);
         uint32_t line = 1, column = 0, c;
         size_t start = 0;
         for (size_t i = 0; i < source.n && i < at;) {
@@ -592,7 +594,7 @@ static bool operation(struct parser *p, int precedence, struct node **n, bool *c
                 next(p);
         t = now(p);
         if (*coalesced && binaries[which].op != B_COALESCE)
-                return parse_fail(p, t->at, "Operator (%.*s) and coalesce expressions (??) cannot be mixed. Wrap either by parentheses.", STR_FMT(t->text));
+                return parse_fail(p, t->at, "Operator (%.*s) and coalesce expressions (?" "?) cannot be mixed. Wrap either by parentheses.", STR_FMT(t->text));
         next(p);
         *coalesced = binaries[which].op == B_COALESCE;
         if (binaries[which].op >= B_LT && binaries[which].op <= B_LE) {

@@ -102,6 +102,12 @@ const char *x_go_type(const struct xvalue *v) {
         return names[v->kind];
 }
 
+const char *x_go_kind(const struct xvalue *v) {
+        static const char *const names[] = {[X_NIL] = "invalid", [X_BOOL] = "bool", [X_INT] = "int", [X_FLOAT] = "float64", [X_STRING] = "string", [X_LIST] = "slice",
+                                            [X_MAP] = "map", [X_TIME] = "struct", [X_DURATION] = "int64", [X_FUNCTION] = "func"};
+        return names[v->kind];
+}
+
 const char *x_type_name(const struct xvalue *v) {
         static const char *const names[] = {[X_NIL] = "nil", [X_BOOL] = "bool", [X_INT] = "int", [X_FLOAT] = "float", [X_STRING] = "string", [X_LIST] = "array",
                                             [X_MAP] = "map", [X_TIME] = "time.Time", [X_DURATION] = "time.Duration", [X_FUNCTION] = "func"};

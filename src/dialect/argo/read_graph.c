@@ -264,9 +264,6 @@ static const struct trigger *trigger_of(struct argo_reader *r, const struct argo
                 t->left = trigger_of(r, x, d->left);
                 t->right = trigger_of(r, x, d->right);
                 return t->left && t->right ? t : NULL;
-        case DEPENDS_TRUE:
-        case DEPENDS_FALSE:
-                break;
         }
         return NULL;
 }
