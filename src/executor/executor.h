@@ -52,6 +52,8 @@ struct executor_ops {
         /* Path of the attempt's log file, for readers (any thread). Lines: "<RFC 3339 time, 6 digits> <o|e> <text>\n". */
         struct str (*log_path)(struct str folder, const struct attempt_id *, struct arena *a);
         void (*close)(struct executor *); /* tasks go on; no event after it */
+        /* What a person should be told once per run, such as an isolation that this machine does not allow; empty: nothing. */
+        struct str (*notice)(const struct executor *);
 };
 
 extern const struct executor_ops executor_process; /* src/executor/process/ */

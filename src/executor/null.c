@@ -112,4 +112,10 @@ static void null_close(struct executor *x)
         uv_close((uv_handle_t *)&x->idle, closed);
 }
 
-const struct executor_ops executor_null = {"null", null_open, null_start, null_stop, null_adopt, null_forget, null_log_path, null_close};
+static struct str null_notice(const struct executor *x)
+{
+        (void)x;
+        return STR_NONE;
+}
+
+const struct executor_ops executor_null = {"null", null_open, null_start, null_stop, null_adopt, null_forget, null_log_path, null_close, null_notice};

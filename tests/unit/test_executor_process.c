@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ static int pid_from(const char *path) /* waits until a task has written one ther
                         fclose(in);
                 if (n == 1)
                         return pid;
-                usleep(10000);
+                fixture_run_ms(f, 10);
         }
         fail_msg("nothing was written to %s", path);
         return 0;
@@ -413,24 +414,35 @@ static void memory_limit(void **state)
 
 /* ---- stopping ---- */
 
+/* Files that tasks leave for the test: in a folder that the sandbox lets them write to. */
+static const char *mark(const char *name) { return arena_printf(f->arena, "%s/marks/%s", f->folder, name).p; }
+
+static struct task_spec marking_sh(const char *script)
+{
+        struct task_spec s = fixture_sh(f, script);
+        s.folders = arena_alloc_array(f->arena, sizeof *s.folders, 1);
+        s.folders[s.folders_n++] = arena_printf(f->arena, "%s/marks", f->folder);
+        return s;
+}
+
 static void stop_is_gentle_then_not(void **state)
 {
         (void)state;
         struct attempt_id id = fixture_id(1);
         struct error e;
-        const char *said = under("said");
-        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "trap 'echo bye > %s; exit 5' TERM; echo $$ > %s; while :; do sleep 0.05; done", said, under("ready")).p);
+        const char *said = mark("said");
+        struct task_spec s = marking_sh(arena_printf(f->arena, "trap 'echo bye > %s; exit 5' TERM; echo $$ > %s; while :; do sleep 0.05; done", said, mark("ready")).p);
         fixture_start(f, 1, &s);
-        pid_from(under("ready"));
+        pid_from(mark("ready"));
         assert_true(executor_process.stop(f->x, &id, &e));
         struct seen *o = fixture_wait(f, 1);
         assert_int_equal(o->o.end, TASK_STOPPED);
         assert_int_equal(o->o.exit_code, 5);
         assert_int_equal(access(said, F_OK), 0);
         id = fixture_id(2);
-        s = fixture_sh(f, arena_printf(f->arena, "trap '' TERM; echo $$ > %s; while :; do sleep 0.05; done", under("ready2")).p);
+        s = marking_sh(arena_printf(f->arena, "trap '' TERM; echo $$ > %s; while :; do sleep 0.05; done", mark("ready2")).p);
         fixture_start(f, 2, &s);
-        pid_from(under("ready2"));
+        pid_from(mark("ready2"));
         assert_true(executor_process.stop(f->x, &id, &e));
         o = fixture_wait(f, 2);
         assert_int_equal(o->o.end, TASK_STOPPED);
@@ -440,14 +452,24 @@ static void stop_is_gentle_then_not(void **state)
         assert_int_equal(fixture_wait(f, 3)->o.end, TASK_STOPPED);
 }
 
-/* A grandchild in a session of its own, with its environment wiped, whose parent is gone. */
+/* A grandchild in a session of its own, with its environment wiped, whose parent is gone. All of them hold a lock, which tells from any
+ * namespace whether one is alive. */
 static const char *daemon_script(const char *pid_file, const char *then)
 {
         return arena_printf(f->arena,
-                            "setsid sh -c 'trap \"\" TERM; env -i /bin/sh -c \"trap \\\"\\\" TERM; echo \\$\\$ > %s; while :; do /bin/sleep 0.05; done\" & exit 0' & "
+                            "exec 9> %s; flock 9; setsid sh -c 'trap \"\" TERM; env -i /bin/sh -c \"trap \\\"\\\" TERM; echo \\$\\$ > %s; while :; do /bin/sleep 0.05; done\" & exit 0' & "
                             "while [ ! -s %s ]; do sleep 0.01; done; %s",
-                            pid_file, pid_file, then)
+                            mark("lock"), pid_file, pid_file, then)
                 .p;
+}
+
+static bool held(void)
+{
+        int fd = open(mark("lock"), O_RDONLY | O_CLOEXEC);
+        bool free_now = fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB);
+        assert_true(fd >= 0);
+        close(fd);
+        return !free_now;
 }
 
 static void stop_reaches_every_descendant(void **state)
@@ -455,24 +477,24 @@ static void stop_reaches_every_descendant(void **state)
         (void)state;
         struct attempt_id id = fixture_id(1);
         struct error e;
-        struct task_spec s = fixture_sh(f, daemon_script(under("daemon"), "sleep 100"));
+        struct task_spec s = marking_sh(daemon_script(mark("daemon"), "sleep 100"));
         fixture_start(f, 1, &s);
-        int pid = pid_from(under("daemon"));
-        assert_true(alive(pid));
+        pid_from(mark("daemon"));
+        assert_true(held());
         executor_process.stop(f->x, &id, &e);
         assert_int_equal(fixture_wait(f, 1)->o.end, TASK_STOPPED);
-        assert_false(alive(pid));
+        assert_false(held());
 }
 
 static void an_end_takes_descendants_along(void **state)
 {
         (void)state;
-        struct task_spec other = fixture_sh(f, "sleep 0.5; exit 9"), s = fixture_sh(f, daemon_script(under("daemon"), "exit 6"));
+        struct task_spec other = fixture_sh(f, "sleep 0.5; exit 9"), s = marking_sh(daemon_script(mark("daemon"), "exit 6"));
         fixture_start(f, 2, &other);
         struct seen *o = fixture_run(f, 1, &s);
         assert_int_equal(o->o.end, TASK_EXITED);
         assert_int_equal(o->o.exit_code, 6);
-        assert_false(alive(pid_from(under("daemon"))));
+        assert_false(held());
         assert_int_equal(fixture_wait(f, 2)->o.exit_code, 9); /* the neighbour is left alone */
 }
 
@@ -495,12 +517,12 @@ static void adopted_with_its_true_exit_code(void **state)
         f->seen_n = f->ended_n = 0;
         memset(f->seen, 0, sizeof f->seen);
         fixture_open(f);
-        assert_int_equal(fixture_shepherd(f), shepherd);
         struct attempt_id one = fixture_id(1), two = fixture_id(2), three = fixture_id(3);
         struct error e;
         bool known;
         assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
         assert_true(known);
+        assert_int_equal(fixture_shepherd(f), shepherd);
         assert_true(executor_process.adopt(f->x, &two, &quick, &known, &e));
         assert_true(known);
         assert_true(executor_process.adopt(f->x, &three, &quick, &known, &e));
@@ -516,10 +538,11 @@ static void adopted_with_its_true_exit_code(void **state)
 static void lost_with_the_shepherd(void **state)
 {
         (void)state;
-        struct task_spec s = fixture_sh(f, daemon_script(under("daemon"), arena_printf(f->arena, "echo $$ > %s; sleep 100", under("main")).p)), quick = fixture_sh(f, "exit 3");
+        struct task_spec s = marking_sh(daemon_script(mark("daemon"), arena_printf(f->arena, "echo $$ > %s; sleep 100", mark("main")).p)), quick = fixture_sh(f, "exit 3");
         fixture_start(f, 1, &s);
         fixture_run(f, 2, &quick);
-        int daemon = pid_from(under("daemon")), main_pid = pid_from(under("main"));
+        pid_from(mark("daemon"));
+        pid_from(mark("main"));
         int shepherd = fixture_shepherd(f);
         assert_true(shepherd > 0);
         fixture_close(f);
@@ -527,19 +550,18 @@ static void lost_with_the_shepherd(void **state)
         f->seen_n = f->ended_n = 0;
         memset(f->seen, 0, sizeof f->seen);
         fixture_open(f);
-        assert_int_not_equal(fixture_shepherd(f), shepherd);
         struct attempt_id one = fixture_id(1), two = fixture_id(2);
         struct error e;
         bool known;
         assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
         assert_true(known);
+        assert_int_not_equal(fixture_shepherd(f), shepherd);
         assert_true(executor_process.adopt(f->x, &two, &quick, &known, &e));
         assert_true(known);
         struct seen *o = fixture_wait(f, 1);
         assert_int_equal(o->o.end, TASK_LOST);
         assert_true(o->o.message.n > 0);
-        assert_false(alive(main_pid));
-        assert_false(alive(daemon));
+        assert_false(held());
         assert_int_equal(fixture_wait(f, 2)->o.exit_code, 3); /* what was journaled is not lost */
 }
 
@@ -660,6 +682,8 @@ static void long_data_folder(void **state)
 static void the_shepherd_leaves_when_not_needed(void **state)
 {
         (void)state;
+        struct task_spec s = fixture_sh(f, "exit 3");
+        fixture_run(f, 9, &s);
         int pid = fixture_shepherd(f);
         assert_true(pid > 0);
         fixture_close(f);
@@ -667,7 +691,6 @@ static void the_shepherd_leaves_when_not_needed(void **state)
                 usleep(10000);
         assert_false(alive(pid));
         fixture_open(f);
-        struct task_spec s = fixture_sh(f, "exit 3");
         assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 3);
 }
 

@@ -16,17 +16,23 @@ static struct str *texts(const struct value *list, struct arena *a, size_t *ret_
         return p;
 }
 
+static struct str text(const struct value *map, const char *key)
+{
+        const struct value *v = value_get_c(map, key);
+        return v && v->kind == VALUE_STRING ? v->text : STR_NONE;
+}
+
 bool image_find(const struct value *map, struct str image, struct arena *a, struct image *ret)
 {
         *ret = (struct image){0};
         for (size_t i = 0; map && map->kind == VALUE_LIST && i < map->list.n; i++) {
                 const struct value *m = &map->list.items[i];
-                struct str pattern = frame_text(m, "pattern");
+                struct str pattern = text(m, "pattern");
                 if (!pattern.n || fnmatch(arena_cstr(a, pattern), arena_cstr(a, image), 0))
                         continue;
                 ret->entrypoint = texts(value_get_c(m, "entrypoint"), a, &ret->entrypoint_n);
-                ret->path = frame_text(m, "path");
-                ret->python = frame_text(m, "python");
+                ret->path = text(m, "path");
+                ret->python = text(m, "python");
                 ret->env = value_get_c(m, "env");
                 return true;
         }
@@ -41,12 +47,10 @@ static bool runs(const char *path)
 
 struct str program_find(struct str name, struct str path, struct arena *a)
 {
-        if (str_find_char(name, '/', 0) != SIZE_MAX)
-                return runs(arena_cstr(a, name)) ? name : STR_NONE;
         while (path.p && name.n) {
                 struct str dir = str_cut(&path, ':');
                 struct str full = arena_printf(a, "%.*s/%.*s", STR_FMT(dir), STR_FMT(name));
-                if (runs(full.p))
+                if (dir.n && runs(full.p))
                         return full;
         }
         return STR_NONE;

@@ -1,25 +1,44 @@
 /* What the parts of the process executor share.
  *
- * Weft talks to its shepherd over a stream socket in frames: a length (4 bytes, machine order) and a JSON map. Both sides queue what they
- * have to say and never block on each other. The shepherd starts, watches and journals; everything that touches files of a task
- * (staging, outputs) is done by Weft. */
+ * Weft talks to its shepherd over a stream socket in frames: a length (4 bytes, machine order) and fields, each a letter, a text and a NUL.
+ * A field that one side does not know it passes over. Both sides queue what they have to say and never block on each other. The shepherd starts,
+ * watches and journals; everything that touches files of a task (staging, outputs) is done by Weft. */
 #pragma once
 #include "base/buf.h"
 #include "executor/executor.h"
 
 /* ---- wire.c ---- */
 enum { FRAME_MAX = 64 << 20, QUEUE_MAX = 1 << 30 };
-void frame_put(struct buf *out, struct str json); /* behind what is queued; `overflow` of the buffer when it is too long a queue */
+enum field {
+        FIELD_DO = '!',       /* to the shepherd, first: start, stop, forget */
+        FIELD_KEY = '#',      /* of the attempt; from the shepherd first, but for the greeting's end */
+        FIELD_GREETED = 'G',  /* from the shepherd: everything that it knows has been told */
+        /* start */
+        FIELD_PROGRAM = 'p', FIELD_ARG = 'a', FIELD_ENV = 'e', FIELD_FOLDER = 'f', FIELD_CWD = 'c', FIELD_RESULT = 'r', FIELD_LOG_MAX = 'l', FIELD_GRACE = 'g',
+        FIELD_MEMORY = 'm', FIELD_CPU = 'C', FIELD_TMP = 't', FIELD_KEEP = 'k', FIELD_SANDBOX = 's', FIELD_WRITABLE = 'w',
+        FIELD_OVER = 'o', FIELD_UPPER = 'u', FIELD_WORK = 'x', FIELD_ENTRY = 'n', /* the last three are of the last FIELD_OVER */
+        /* from the shepherd */
+        FIELD_STARTED = 'S',  /* µs */
+        FIELD_END = 'E',      /* the letter of a record, or UNKNOWN */
+        FIELD_STATUS = 'W', FIELD_ENDED = 'T', FIELD_CPU_US = 'U', FIELD_RSS = 'R', FIELD_OOM = 'O', FIELD_PRIVATE = 'P', FIELD_MESSAGE = 'M',
+};
+enum { END_UNKNOWN = 'U' }; /* never heard of */
+void field_put(struct buf *b, enum field f, struct str text); /* up to a NUL in it */
+void field_int(struct buf *b, enum field f, int64_t v);
+/* Takes the next field off *rest; the text ends in NUL. */
+bool field_next(struct str *rest, char *ret_field, struct str *ret);
+int64_t field_number(struct str text);
+void frame_put(struct buf *out, struct str fields); /* behind what is queued; `overflow` of the buffer when it is too long a queue */
 /* Sends what the socket takes. False when the other end is gone; out->n > 0 afterwards: the rest waits for it to be writable. */
 bool frame_flush(int fd, struct buf *out);
-/* Takes whole frames off the front of `in`. False: there is none yet. *ret borrows from `in` until the next buf_add. */
-bool frame_take(struct buf *in, size_t *at, struct str *ret);
-struct str frame_text(const struct value *map, const char *key); /* STR_NONE when absent */
-int64_t frame_int(const struct value *map, const char *key, int64_t otherwise);
+/* The next whole frame of `in` from *at on. False: there is none yet. *ret borrows from `in` until the next buf_add. */
+bool frame_take(const struct buf *in, size_t *at, struct str *ret);
+void frame_drop(struct buf *in, size_t n); /* the first n bytes */
 struct str attempt_key(const struct attempt_id *id, struct arena *a); /* "uid/node.epoch.attempt" */
 bool attempt_parse(struct str key, struct attempt_id *ret);
 int64_t clock_us(void);   /* wall clock */
 int64_t boot_ticks(void); /* since boot, in the ticks of /proc/PID/stat */
+enum { OWNER_FD = 3 }; /* the shepherd's connection to the Weft that starts it */
 /* The socket's address: `folder` may be too long for one, so it is reached through its descriptor. -1 and an error on failure. */
 int socket_in(struct str folder, const char *name, bool listen, struct error *e);
 
@@ -85,24 +104,33 @@ bool journal_write(int fd, struct buf *b);
 void journal_read(const char *path, void (*each)(void *user, const struct record *), void *user);
 struct str boot_id(struct arena *a);
 
-/* ---- files.c: paths of an attempt, what goes in and what comes out ---- */
+/* ---- places.c: where a path of the task is on this side ---- */
 struct place { struct str dir; bool mirror; char **entries; }; /* a folder of the machine with the task's changes; mirror: without overlayfs */
-struct places { /* where a path of the task is on this side */
+struct places {
         struct str folder;         /* runs/<uid>/<node>.<epoch>.<attempt> */
         struct str data;           /* the data folder: seen as it is */
+        struct str cwd;            /* of the task, as it sees it */
         bool private, overlay;     /* overlay: the kernel has it */
         struct place *dirs; size_t dirs_n; /* "/" last */
 };
+/* `folder`, `data`, `private` and `overlay` are set; plans the rest. Everything is in `a`. */
 void places_plan(struct places *p, const struct task_spec *spec, struct arena *a);
-struct str place_of(const struct places *p, struct str path, struct arena *a);
 struct str place_upper(const struct places *p, size_t i, struct arena *a); /* of dirs[i] */
+bool places_cover(const struct places *p, struct str folder); /* does something of the task lie over this folder of the machine? */
+struct str place_of(const struct places *p, struct str path, struct arena *a); /* to put something there before the command runs */
+/* What the task left at `path`, links followed in its world. False: there is nothing. */
+bool place_find(const struct places *p, struct str path, struct arena *a, struct str *ret);
 struct str path_clean(struct str path, struct arena *a); /* without "//", "/./", "/../" */
 bool path_within(struct str path, struct str folder);
+
+/* ---- files.c: what goes in and what comes out ---- */
+enum { RESULT_BYTES_MAX = 256 << 10 };
+bool stage(const struct places *p, const struct task_spec *spec, struct arena *a, struct error *e);
+void collect(const struct places *p, const struct task_spec *spec, size_t value_bytes_max, struct arena *a, struct task_outcome *o);
+
+/* ---- copy.c ---- */
 bool make_folders(const char *path, struct error *e);
 bool make_parents(const char *path, struct error *e);
-bool stage(struct places *p, const struct task_spec *spec, struct arena *a, struct error *e);
-void collect(const struct places *p, const struct task_spec *spec, size_t value_bytes_max, struct arena *a, struct task_outcome *o);
-/* ---- copy.c ---- */
 bool write_file(const char *path, struct str content, uint32_t mode, struct error *e); /* with the folders above it */
 bool copy_tree(const char *from, const char *to, int64_t *ret_bytes, struct error *e);
 bool read_fd(int fd, size_t max, struct arena *a, struct task_output *ret); /* closes fd; false when it is no plain file */
@@ -113,22 +141,21 @@ void remove_tree(const char *path, bool keep_log); /* keep_log: of an attempt's 
 /* ---- images.c ---- */
 struct image { struct str *entrypoint; size_t entrypoint_n; struct str path, python; const struct value *env; };
 bool image_find(const struct value *map, struct str image, struct arena *a, struct image *ret);
-/* The program of argv[0]: with a slash itself (from `cwd` when relative), or looked up in `path`. Empty: not found. */
-struct str program_find(struct str name, struct str path, struct str cwd, struct arena *a);
+struct str program_find(struct str name, struct str path, struct arena *a); /* in the folders of `path`. Empty: not there */
 
 /* ---- order.c: what the shepherd is told to start ---- */
 struct order { /* of the executor */
         const struct executor_settings *set;
         const struct value *images;
-        bool private, sandbox;
+        bool sandbox;
 };
 /* Stages the files and writes the request. False: it cannot be started, and why. */
-bool order_make(const struct order *o, struct str key, struct places *p, const struct task_spec *spec, struct arena *a, struct buf *ret, struct error *e);
+bool order_make(const struct order *o, struct str key, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *ret, struct error *e);
 
 /* ---- python.c ---- */
 struct environment { struct str *lines; size_t n, cap; struct arena *arena; };
 void env_put(struct environment *env, struct str name, struct str value);
 struct str env_get(const struct environment *env, struct str name);
-/* The command of a component with requirements is preceded by what makes a kept environment for this set of packages, the first time; later only
+/* The command of a component with requirements is preceded by what makes a kept environment for these packages, the first time; later only
  * PATH changes. Returns the words before the command. *ret_keep: a folder that must stay visible. */
 struct str *python_environment(const struct task_spec *spec, struct environment *env, size_t *ret_n, struct str *ret_keep);

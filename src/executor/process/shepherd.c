@@ -10,7 +10,6 @@
  * S5  It never blocks on Weft: what it has to say is queued.
  * S6  It ends by itself when no Weft is connected and nothing runs. */
 #include "executor/process/shepherd.h"
-#include "text/json.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,7 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 3000, SWEEP_MS = 2, BUCKETS = 256, COMPACT_BYTES = 4 << 20 };
+enum { IDLE_MS = 3000, SWEEP_MS = 2, BUCKETS = 256, COMPACT_BYTES = 4 << 20, KEY_MAX = 400 };
+
 static const int64_t SWEEP_US = 30 * US_PER_S; /* how long a process may take to die of SIGKILL before its end is told all the same */
 static const int64_t TAKE_OVER_US = 10 * US_PER_S;
 
@@ -36,6 +36,7 @@ struct shepherd {
         int epoll, listener, owner, signals, journal;
         bool owner_waits;          /* for the socket to be writable */
         struct buf in, out, lines; /* lines: of the journal */
+        struct buf frame;          /* being made */
         struct task *table[BUCKETS];
         uint32_t known, running, sweeping, stopping;
         struct str boot;
@@ -116,19 +117,22 @@ static void tell_task(struct shepherd *s, const struct task *t)
 {
         if (s->owner < 0)
                 return;
-        struct buf b = BUF(1 << 20);
-        buf_addf(&b, "{\"id\":\"%s\",\"started\":%lld", t->key, (long long)t->start.started_us);
+        struct buf *b = &s->frame;
+        buf_clear(b);
+        field_put(b, FIELD_KEY, str_from(t->key));
+        field_int(b, FIELD_STARTED, t->start.started_us);
+        if (t->start.private)
+                field_int(b, FIELD_PRIVATE, 1);
         if (t->ended) {
-                buf_addf(&b, ",\"end\":\"%c\",\"status\":%lld,\"ended\":%lld,\"cpu\":%lld,\"rss\":%lld", t->end.kind, (long long)t->end.status,
-                         (long long)t->end.ended_us, (long long)t->end.cpu_us, (long long)t->end.rss_bytes);
-                if (t->message) {
-                        buf_add_c(&b, ",\"message\":");
-                        json_write_string(str_from(t->message), 0, &b);
-                }
+                field_put(b, FIELD_END, (struct str){&t->end.kind, 1});
+                field_int(b, FIELD_STATUS, t->end.status);
+                field_int(b, FIELD_ENDED, t->end.ended_us);
+                field_int(b, FIELD_CPU_US, t->end.cpu_us);
+                field_int(b, FIELD_RSS, t->end.rss_bytes);
+                if (t->message)
+                        field_put(b, FIELD_MESSAGE, str_from(t->message));
         }
-        buf_add_c(&b, "}");
-        frame_put(&s->out, buf_str(&b));
-        buf_free(&b);
+        frame_put(&s->out, buf_str(b));
 }
 
 static void owner_gone(struct shepherd *s)
@@ -247,22 +251,80 @@ static void reap(struct shepherd *s)
 
 /* ---- starting ---- */
 
-static char **strings(struct arena *a, const struct value *list, const char *extra)
-{
-        size_t n = list && list->kind == VALUE_LIST ? list->list.n : 0, k = 0;
-        char **p = arena_alloc_array(a, sizeof *p, n + 2);
-        for (size_t i = 0; i < n; i++)
-                if (list->list.items[i].kind == VALUE_STRING)
-                        p[k++] = (char *)arena_cstr(a, list->list.items[i].text);
-        if (extra)
-                p[k++] = (char *)extra;
-        return p;
-}
+/* A request, whose texts stay in the frame it came in. */
+struct request { struct str what, key, folder; struct spawn spawn; bool wants_result; int64_t log_max, grace_us; };
 
-static const char *c_text(struct shepherd *s, const struct value *m, const char *key)
+struct texts { char **p; size_t n; };
+
+static void push(struct texts *to, struct str text) { to->p[to->n++] = (char *)text.p; }
+
+static void request_read(struct str frame, struct arena *a, struct request *r)
 {
-        struct str t = frame_text(m, key);
-        return t.n ? arena_cstr(s->scratch, t) : NULL;
+        size_t fields = 0;
+        struct str rest = frame, text;
+        char f;
+        *r = (struct request){.log_max = 64 << 20, .grace_us = 10 * US_PER_S, .spawn = {.out = -1, .err = -1}};
+        while (field_next(&rest, &f, &text))
+                fields++;
+        struct texts args = {arena_alloc_array(a, sizeof(char *), fields + 1), 0}, env = {arena_alloc_array(a, sizeof(char *), fields + 2), 0};
+        struct texts keep = {NULL, 0}, writable = {NULL, 0}, entries = {NULL, 0};
+        struct spawn *x = &r->spawn;
+        for (rest = frame; field_next(&rest, &f, &text);)
+                switch (f) {
+                case FIELD_DO: r->what = text; break;
+                case FIELD_KEY: r->key = text; break;
+                case FIELD_FOLDER: r->folder = text; break;
+                case FIELD_PROGRAM: x->path = text.p; break;
+                case FIELD_CWD: x->cwd = text.p; break;
+                case FIELD_ARG: push(&args, text); break;
+                case FIELD_ENV: push(&env, text); break;
+                case FIELD_RESULT: r->wants_result = field_number(text); break;
+                case FIELD_LOG_MAX: r->log_max = field_number(text); break;
+                case FIELD_GRACE: r->grace_us = field_number(text); break;
+                case FIELD_MEMORY: x->memory_bytes = field_number(text); break;
+                case FIELD_SANDBOX: x->sandbox = true; break;
+                case FIELD_TMP:
+                        x->tmp = text.p;
+                        x->private = true;
+                        break;
+                case FIELD_KEEP:
+                        if (!keep.p)
+                                keep.p = arena_alloc_array(a, sizeof(char *), fields + 1);
+                        push(&keep, text);
+                        break;
+                case FIELD_WRITABLE:
+                        if (!writable.p)
+                                writable.p = arena_alloc_array(a, sizeof(char *), fields + 1);
+                        push(&writable, text);
+                        break;
+                case FIELD_OVER:
+                        if (!x->mounts)
+                                x->mounts = arena_alloc_array(a, sizeof *x->mounts, fields);
+                        x->mounts[x->mounts_n++].to = text.p;
+                        entries = (struct texts){arena_alloc_array(a, sizeof(char *), fields + 1), 0};
+                        x->mounts[x->mounts_n - 1].entries = entries.p;
+                        break;
+                case FIELD_UPPER:
+                        if (x->mounts_n)
+                                x->mounts[x->mounts_n - 1].upper = text.p;
+                        break;
+                case FIELD_WORK:
+                        if (x->mounts_n)
+                                x->mounts[x->mounts_n - 1].work = text.p;
+                        break;
+                case FIELD_ENTRY:
+                        if (entries.p)
+                                push(&entries, text);
+                        break;
+                default: /* of another version */
+                        break;
+                }
+        x->argv = args.p;
+        x->envp = env.p;
+        x->keep = keep.p;
+        x->writable = writable.p;
+        if (r->key.n)
+                env.p[env.n] = (char *)arena_printf(a, "WEFT_ATTEMPT=%.*s", STR_FMT(r->key)).p;
 }
 
 static void not_run(struct shepherd *s, struct task *t, const char *what, const char *subject, int error)
@@ -290,45 +352,21 @@ static bool pipe_for(struct stream *o, int *ret_write, int64_t *ret_id)
         return true;
 }
 
-static void spawn_read(struct shepherd *s, const struct value *m, const struct task *t, struct spawn *x)
+static void start(struct shepherd *s, const struct request *r)
 {
-        x->argv = strings(s->scratch, value_get_c(m, "argv"), NULL);
-        x->envp = strings(s->scratch, value_get_c(m, "env"), arena_printf(s->scratch, "WEFT_ATTEMPT=%s", t->key).p);
-        x->path = c_text(s, m, "path");
-        x->cwd = c_text(s, m, "cwd");
-        x->tmp = c_text(s, m, "tmp");
-        x->memory_bytes = frame_int(m, "memory", 0);
-        x->private = frame_int(m, "private", 0);
-        x->sandbox = frame_int(m, "sandbox", 0);
-        x->keep = strings(s->scratch, value_get_c(m, "keep"), NULL);
-        x->writable = strings(s->scratch, value_get_c(m, "writable"), NULL);
-        const struct value *over = value_get_c(m, "over");
-        if (!over || over->kind != VALUE_LIST)
-                return;
-        x->mounts = arena_alloc_array(s->scratch, sizeof *x->mounts, over->list.n);
-        for (size_t i = 0; i < over->list.n; i++) {
-                const struct value *o = &over->list.items[i];
-                x->mounts[x->mounts_n++] = (struct mount_over){c_text(s, o, "to"), c_text(s, o, "upper"), c_text(s, o, "work"), strings(s->scratch, value_get_c(o, "entries"), NULL)};
-        }
-}
-
-static void start(struct shepherd *s, const struct value *m)
-{
-        struct str key = frame_text(m, "id"), folder = frame_text(m, "folder");
-        struct task *t = *slot(s, key);
+        struct task *t = *slot(s, r->key);
         if (t) { /* S1 */
                 tell_task(s, t);
                 return;
         }
-        if (!key.n || key.n > 400)
+        if (!r->key.n || r->key.n > KEY_MAX || !r->folder.n || !r->spawn.argv[0])
                 return;
-        t = task_new(s, key);
-        t->folder = strndup(folder.p ? folder.p : "", folder.n);
-        t->wants_result = frame_int(m, "result", 0);
-        t->log_max = frame_int(m, "log_max", 100 << 20);
-        t->grace_us = frame_int(m, "grace", 10 * US_PER_S);
-        struct spawn x = {.out = -1, .err = -1};
-        spawn_read(s, m, t, &x);
+        t = task_new(s, r->key);
+        t->folder = strndup(r->folder.p, r->folder.n);
+        t->wants_result = r->wants_result;
+        t->log_max = r->log_max;
+        t->grace_us = r->grace_us;
+        struct spawn x = r->spawn;
         t->start.private = x.private;
         t->start.started_us = clock_us();
         if (!pipe_for(&t->streams[0], &x.out, &t->start.pipes[0]) || !pipe_for(&t->streams[1], &x.err, &t->start.pipes[1])) {
@@ -358,19 +396,28 @@ static void start(struct shepherd *s, const struct value *m)
         s->running++;
         for (int i = 0; i < 2; i++)
                 epoll_set(s, EPOLL_CTL_ADD, t->streams[i].fd, EPOLLIN, t);
-        struct record r = record_of(s, t, RECORD_START);
-        journal(s, &r);
+        struct record began = record_of(s, t, RECORD_START);
+        journal(s, &began);
         tell_task(s, t);
 }
 
 /* ---- stopping ---- */
+
+static void tell_unknown(struct shepherd *s, struct str key)
+{
+        const char unknown = END_UNKNOWN;
+        buf_clear(&s->frame);
+        field_put(&s->frame, FIELD_KEY, key);
+        field_put(&s->frame, FIELD_END, (struct str){&unknown, 1});
+        frame_put(&s->out, buf_str(&s->frame));
+}
 
 static void stop(struct shepherd *s, struct str key)
 {
         reap(s); /* what has ended already was not stopped */
         struct task *t = *slot(s, key);
         if (!t) {
-                frame_put(&s->out, arena_printf(s->scratch, "{\"id\":\"%.*s\",\"started\":0,\"end\":\"U\"}", STR_FMT(key)));
+                tell_unknown(s, key);
                 return;
         }
         if (t->ended) {
@@ -504,16 +551,14 @@ static void take_over(struct shepherd *s)
 
 static void request(struct shepherd *s, struct str frame)
 {
-        struct value m;
-        if (!json_read(frame, NULL, s->scratch, &m, NULL))
-                return;
-        struct str what = frame_text(&m, "do"), key = frame_text(&m, "id");
-        if (str_eq_c(what, "start"))
-                start(s, &m);
-        else if (str_eq_c(what, "stop"))
-                stop(s, key);
-        else if (str_eq_c(what, "forget"))
-                forget(s, key);
+        struct request r;
+        request_read(frame, s->scratch, &r);
+        if (str_eq_c(r.what, "start"))
+                start(s, &r);
+        else if (str_eq_c(r.what, "stop"))
+                stop(s, r.key);
+        else if (str_eq_c(r.what, "forget"))
+                forget(s, r.key);
 }
 
 static void from_owner(struct shepherd *s)
@@ -531,10 +576,19 @@ static void from_owner(struct shepherd *s)
         struct str frame;
         while (frame_take(&s->in, &at, &frame))
                 request(s, frame);
-        if (at) {
-                memmove(s->in.p, s->in.p + at, s->in.n - at);
-                s->in.n -= at;
-        }
+        frame_drop(&s->in, at);
+}
+
+static void greet(struct shepherd *s, int fd)
+{
+        owner_gone(s);
+        s->owner = fd;
+        epoll_set(s, EPOLL_CTL_ADD, fd, EPOLLIN, &s->owner);
+        EACH_TASK(s, t)
+                tell_task(s, t);
+        buf_clear(&s->frame);
+        field_int(&s->frame, FIELD_GREETED, 1);
+        frame_put(&s->out, buf_str(&s->frame));
 }
 
 static void accept_owner(struct shepherd *s)
@@ -548,12 +602,7 @@ static void accept_owner(struct shepherd *s)
                 close(fd);
                 return;
         }
-        owner_gone(s);
-        s->owner = fd;
-        epoll_set(s, EPOLL_CTL_ADD, fd, EPOLLIN, &s->owner);
-        EACH_TASK(s, t)
-                tell_task(s, t);
-        frame_put(&s->out, STR("{\"hello\":1}"));
+        greet(s, fd);
 }
 
 static int timeout_ms(const struct shepherd *s)
@@ -665,7 +714,9 @@ int shepherd_main(int argc, char **argv)
                 fprintf(stderr, "weft shepherd: started by weft itself, with the whole path of a data folder\n");
                 return 2;
         }
-        struct shepherd s = {.folder = argv[argc - 1], .owner = -1, .in = BUF(2u * FRAME_MAX), .out = BUF(QUEUE_MAX), .lines = BUF(QUEUE_MAX), .arena = arena_new(), .scratch = arena_new()};
+        struct shepherd s = {.folder = argv[argc - 1], .owner = -1, .in = BUF(2u * FRAME_MAX), .out = BUF(QUEUE_MAX), .lines = BUF(QUEUE_MAX), .frame = BUF(1 << 20), .arena = arena_new(), .scratch = arena_new()};
+        struct stat st;
+        bool owned = !fstat(OWNER_FD, &st) && S_ISSOCK(st.st_mode) && !fcntl(OWNER_FD, F_SETFD, FD_CLOEXEC); /* before anything else is opened */
         if (!lock(s.folder))
                 return 0; /* another is there */
         if (chdir("/")) /* it must not hold on to a folder that somebody wants to unmount */
@@ -674,6 +725,10 @@ int shepherd_main(int argc, char **argv)
         if (!set_up(&s, &e)) {
                 fprintf(stderr, "weft shepherd: %s\n", e.text);
                 return 3;
+        }
+        if (owned) {
+                greet(&s, OWNER_FD);
+                tell_now(&s);
         }
         while (turn(&s))
                 ;
@@ -687,6 +742,7 @@ int shepherd_main(int argc, char **argv)
         buf_free(&s.in);
         buf_free(&s.out);
         buf_free(&s.lines);
+        buf_free(&s.frame);
         arena_free(s.scratch);
         arena_free(s.arena);
         return 0;

@@ -2,7 +2,7 @@
 #pragma once
 #include "executor/process/process.h"
 
-enum { RESULT_MAX = 256 << 10, LINE_MAX_BYTES = 64 << 10 };
+enum { RESULT_MAX = RESULT_BYTES_MAX, LINE_MAX_BYTES = 64 << 10 };
 
 struct stream { int fd; char letter; struct buf line; };
 

@@ -226,6 +226,12 @@ static int child_main(void *user)
         _exit(c->f.error ? 126 : 0);
 }
 
+static void report(const struct child *c)
+{
+        struct failure f = c->f;
+        (void)!write(c->report, &f, sizeof f);
+}
+
 /* The first process of a PID namespace; a fork, so its memory is its own. */
 static int first_main(void *user)
 {
@@ -235,7 +241,7 @@ static int first_main(void *user)
                 int status;
                 if (!pid) {
                         run(c);
-                        (void)!write(c->report, &c->f, sizeof c->f);
+                        report(c);
                         _exit(126);
                 }
                 if (pid < 0)
@@ -250,7 +256,7 @@ static int first_main(void *user)
                 }
         }
         if (c->f.error)
-                (void)!write(c->report, &c->f, sizeof c->f);
+                report(c);
         _exit(c->f.error ? 126 : 0);
 }
 

@@ -22,11 +22,50 @@ int64_t boot_ticks(void)
         return (int64_t)t.tv_sec * 100 + t.tv_nsec / 10000000; /* USER_HZ is 100 on every Linux that /proc speaks of */
 }
 
-void frame_put(struct buf *out, struct str json)
+void field_put(struct buf *b, enum field f, struct str text)
 {
-        uint32_t n = (uint32_t)json.n;
+        const char *nul = text.n ? memchr(text.p, 0, text.n) : NULL;
+        buf_add_char(b, (char)f);
+        buf_add(b, (struct str){text.p, nul ? (size_t)(nul - text.p) : text.n});
+        buf_add_char(b, 0);
+}
+
+void field_int(struct buf *b, enum field f, int64_t v)
+{
+        char t[24];
+        int n = snprintf(t, sizeof t, "%lld", (long long)v);
+        field_put(b, f, (struct str){t, (size_t)n});
+}
+
+bool field_next(struct str *rest, char *ret_field, struct str *ret)
+{
+        const char *nul = rest->n ? memchr(rest->p, 0, rest->n) : NULL;
+        if (!nul || nul == rest->p)
+                return false;
+        *ret_field = rest->p[0];
+        *ret = (struct str){rest->p + 1, (size_t)(nul - rest->p) - 1};
+        *rest = str_sub(*rest, (size_t)(nul - rest->p) + 1, rest->n);
+        return true;
+}
+
+int64_t field_number(struct str text)
+{
+        int64_t v;
+        return str_to_i64(text, &v) ? v : 0;
+}
+
+void frame_put(struct buf *out, struct str fields)
+{
+        uint32_t n = (uint32_t)fields.n;
         buf_add(out, (struct str){(const char *)&n, 4});
-        buf_add(out, json);
+        buf_add(out, fields);
+}
+
+void frame_drop(struct buf *in, size_t n)
+{
+        if (n)
+                memmove(in->p, in->p + n, in->n - n);
+        in->n -= n;
 }
 
 bool frame_flush(int fd, struct buf *out)
@@ -44,14 +83,12 @@ bool frame_flush(int fd, struct buf *out)
         }
         if (at == out->n || !ok)
                 buf_clear(out);
-        else if (at) {
-                memmove(out->p, out->p + at, out->n - at);
-                out->n -= at;
-        }
+        else
+                frame_drop(out, at);
         return ok;
 }
 
-bool frame_take(struct buf *in, size_t *at, struct str *ret)
+bool frame_take(const struct buf *in, size_t *at, struct str *ret)
 {
         uint32_t n;
         if (in->n - *at < 4)
@@ -62,19 +99,6 @@ bool frame_take(struct buf *in, size_t *at, struct str *ret)
         *ret = (struct str){in->p + *at + 4, n};
         *at += 4u + n;
         return true;
-}
-
-struct str frame_text(const struct value *map, const char *key)
-{
-        const struct value *v = value_get_c(map, key);
-        return v && v->kind == VALUE_STRING ? v->text : STR_NONE;
-}
-
-int64_t frame_int(const struct value *map, const char *key, int64_t otherwise)
-{
-        const struct value *v = value_get_c(map, key);
-        int64_t i;
-        return v && value_to_i64(v, &i) ? i : otherwise;
 }
 
 struct str attempt_key(const struct attempt_id *id, struct arena *a)
