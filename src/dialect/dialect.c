@@ -87,16 +87,25 @@ const struct problem *problems_first_error(const struct problems *p)
 
 bool dialect_detect(struct str text, struct arena *a, struct value **ret_documents, size_t *ret_n, const struct dialect **ret, struct error *e)
 {
-        if (!yaml_read(text, YAML_KUBERNETES, NULL, a, ret_documents, ret_n, e))
-                return false;
-        if (!*ret_n)
-                return error_set(e, ERROR_INVALID, "the file is empty: it should hold an Argo Workflow or a pipeline that the KFP SDK compiled");
-        for (size_t i = 0; i < *ret_n; i++)
-                for (const struct dialect *const *d = dialects; *d; d++)
+        bool read = true;
+        for (const struct dialect *const *d = dialects; *d; d++) {
+                struct error problem;
+                if (!yaml_read(text, (*d)->schema, NULL, a, ret_documents, ret_n, &problem)) {
+                        if (read && e)
+                                *e = problem;
+                        read = false;
+                        continue;
+                }
+                for (size_t i = 0; i < *ret_n; i++)
                         if ((*d)->recognises(&(*ret_documents)[i])) {
                                 *ret = *d;
                                 return true;
                         }
+        }
+        if (!read)
+                return false;
+        if (!*ret_n)
+                return error_set(e, ERROR_INVALID, "the file is empty: it should hold an Argo Workflow or a pipeline that the KFP SDK compiled");
         const struct value *first = &(*ret_documents)[0], *kind = value_get_c(first, "kind");
         if (kind && kind->kind == VALUE_STRING)
                 return error_at(e, ERROR_INVALID, kind->line, kind->column, "kind '%.*s' cannot be run: Weft runs Argo's Workflow and WorkflowTemplate, and pipelines that the KFP SDK compiled",

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "model/rows.h"
 #include "model/workflow.h"
+#include "text/yaml.h"
 
 /* What the submission adds to the document; kept as run_row.options (submission_encode), so that a stored run compiles again. */
 struct submission {
@@ -44,6 +45,7 @@ typedef void field_visitor(void *user, struct str place, const char *field, enum
 
 struct dialect {
         const char *name;              /* "argo", "kfp" */
+        enum yaml_schema schema;       /* how the language's own server reads YAML */
         /* Is this document (one of possibly several in a file) in this language and runnable (Workflow, WorkflowTemplate, pipeline spec)? */
         bool (*recognises)(const struct value *document);
         /* Compiles. `documents` is everything in the file: KFP's platform document, other templates. Returns NULL when there is an error among
@@ -61,6 +63,7 @@ struct dialect {
 extern const struct dialect dialect_argo, dialect_kfp;
 extern const struct dialect *const dialects[]; /* ends in NULL */
 
-/* Reads a file's text as YAML or JSON, finds the dialect and the document. On failure `e` says where. */
+/* Reads a file's text as YAML or JSON, finds the dialect and the document. Each dialect is asked about the text as its own server reads it:
+ * what is an unquoted `y` differs. On failure `e` says where. */
 bool dialect_detect(struct str text, struct arena *a, struct value **ret_documents, size_t *ret_n, const struct dialect **ret, struct error *e);
 const struct dialect *dialect_by_name(struct str name);

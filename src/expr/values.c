@@ -218,6 +218,8 @@ struct str float_text(double d, struct arena *a) {
                 return d > 0 ? STR("+Inf") : STR("-Inf");
         struct str plain = value_double(d, a).text;
         size_t exponent_at = str_find_char(plain, 'e', 0);
+        if (exponent_at != SIZE_MAX && plain.n - exponent_at == 3) /* JSON's exponent may have one digit, %v's has two */
+                return arena_printf(a, "%.*s0%c", (int)plain.n - 1, plain.p, plain.p[plain.n - 1]);
         if (d == 0 || exponent_at != SIZE_MAX)
                 return plain;
         /* Digits without leading zeros and point, and where the point was. */

@@ -6,6 +6,7 @@
 struct json_limits {
         size_t bytes_max; /* 0: 64 MiB */
         uint32_t depth_max; /* 0: 200 */
+        size_t values_max;  /* 0: 5,000,000; a value takes 32 bytes and more, a text of two bytes can hold one */
 };
 
 /* Reads exactly one value with nothing but white space around it. Refuses duplicate keys, invalid UTF-8, lone

@@ -1,11 +1,13 @@
-/* One pass over the text. Nesting is recursion, bounded by depth_max. Line and column are found only when there is an error or
- * a container begins: the reader remembers where the current line began. */
+/* One pass over the text. Nesting is recursion, bounded by depth_max. Columns count characters: the reader remembers where the current
+ * line began, moved on by the bytes that only continue a character. Such bytes stand in strings alone. */
 #include "text/json.h"
 #include <stdlib.h>
 
 struct reader {
         const char *p, *end, *line_start;
+        struct str text;
         uint32_t line, depth_max;
+        size_t values, values_max;
         struct arena *arena;
         struct error *e;
 };
@@ -14,7 +16,7 @@ static uint32_t column(const struct reader *r, const char *at) { return (uint32_
 
 static bool fail(struct reader *r, const char *what)
 {
-        return error_at(r->e, ERROR_INVALID, r->line, column(r, r->p), "reading JSON: %s", what);
+        return error_at_byte(r->e, ERROR_INVALID, r->text, (size_t)(r->p - r->text.p), "reading JSON: %s", what);
 }
 
 static void blank(struct reader *r)
@@ -100,7 +102,7 @@ static bool string(struct reader *r, struct str *ret)
 {
         const char *start = ++r->p;
         while (r->p < r->end && *r->p != '"' && *r->p != '\\' && (unsigned char)*r->p >= ' ')
-                r->p++;
+                r->line_start += ((unsigned char)*r->p++ & 0xC0) == 0x80;
         if (r->p < r->end && *r->p == '"') {
                 *ret = (struct str){start, (size_t)(r->p++ - start)};
                 return true;
@@ -119,6 +121,7 @@ static bool string(struct reader *r, struct str *ret)
                 if ((unsigned char)c < ' ')
                         return fail(r, "a control character in a string: write it as an escape");
                 r->p++;
+                r->line_start += ((unsigned char)c & 0xC0) == 0x80;
                 if (c != '\\')
                         *o++ = c;
                 else if (!escape(r, &o))
@@ -273,8 +276,10 @@ static bool read_value(struct reader *r, uint32_t depth, struct value *ret)
         blank(r);
         if (r->p == r->end)
                 return fail(r, "the text ends where a value should be");
-        if (depth > r->depth_max)
+        if (depth == r->depth_max && (*r->p == '[' || *r->p == '{'))
                 return error_at(r->e, ERROR_LIMIT, r->line, column(r, r->p), "reading JSON: nested more than %u deep", r->depth_max);
+        if (r->values++ == r->values_max)
+                return error_at(r->e, ERROR_LIMIT, r->line, column(r, r->p), "reading JSON: more than %zu values", r->values_max);
         memset(ret, 0, sizeof *ret);
         ret->line = r->line;
         ret->column = column(r, r->p);
@@ -313,7 +318,8 @@ bool json_read(struct str text, const struct json_limits *limits, struct arena *
                 return error_at_byte(e, ERROR_INVALID, text, valid, "reading JSON: the byte 0x%02x is not UTF-8", (unsigned char)text.p[valid]);
         if (!text.p)
                 text = STR("");
-        struct reader r = {text.p, text.p + text.n, text.p, 1, depth_max, arena, e};
+        struct reader r = {.p = text.p, .end = text.p + text.n, .line_start = text.p, .text = text, .line = 1, .depth_max = depth_max, .arena = arena, .e = e};
+        r.values_max = limits && limits->values_max ? limits->values_max : 5000000;
         if (!read_value(&r, 0, ret))
                 return false;
         blank(&r);

@@ -70,7 +70,7 @@ struct value value_double(double d, struct arena *a)
         if (d == 0)
                 s = arena_printf(a, "%s0", sign);
         else if (exponent < -6 || exponent >= 21)
-                s = arena_printf(a, "%s%c%s%.*se%c%02lld", sign, digits[0], n > 1 ? "." : "", (int)n - 1, digits + 1, exponent < 0 ? '-' : '+',
+                s = arena_printf(a, "%s%c%s%.*se%c%lld", sign, digits[0], n > 1 ? "." : "", (int)n - 1, digits + 1, exponent < 0 ? '-' : '+',
                                  (long long)(exponent < 0 ? -exponent : exponent));
         else if (exponent < 0)
                 s = arena_printf(a, "%s0.%0*d%.*s", sign, (int)(-exponent - 1), 0, (int)n, digits);

@@ -29,7 +29,7 @@ extern const struct value value_null;
 struct value value_bool(bool b);
 struct value value_string(struct str s);                    /* borrows s */
 struct value value_i64(int64_t i, struct arena *a);
-/* As Go's strconv 'f'/'e' shortest: 3.5, 3, 1e+21. Not for NaN and infinities (asserts). */
+/* As Go's encoding/json: the fewest digits that read back, 3.5, 3, 1e+21, 1e-7. Not for NaN and infinities (asserts). */
 struct value value_double(double d, struct arena *a);
 struct value value_list(struct value *items, size_t n);     /* borrows items */
 struct value value_map(struct value_member *members, size_t n);

@@ -2,6 +2,7 @@
  * exhaust the C stack nor grow without being counted. */
 #include "text/yaml.h"
 #include "base/hash.h"
+#include "text/json.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,23 +77,24 @@ static bool magnitude(struct str s, unsigned base, uint64_t *ret)
         return true;
 }
 
+/* Go's integers; of the core schema only 0o, 0x and decimals. */
 static bool integer(enum yaml_schema schema, struct str s, struct arena *a, struct value *ret)
 {
         bool negative = s.n && s.p[0] == '-';
         struct str t = s.n && (s.p[0] == '-' || s.p[0] == '+') ? str_sub(s, 1, s.n) : s;
         char letter = t.n > 2 && t.p[0] == '0' ? t.p[1] : 0;
-        bool k8s = schema == YAML_KUBERNETES;
-        unsigned base = letter == 'x' || (k8s && letter == 'X') ? 16 : letter == 'o' || (k8s && letter == 'O') ? 8 : k8s && (letter == 'b' || letter == 'B') ? 2 : 10;
-        if (base != 10 && !k8s && t.n < s.n)
+        bool go = schema != YAML_CORE;
+        unsigned base = letter == 'x' || (go && letter == 'X') ? 16 : letter == 'o' || (go && letter == 'O') ? 8 : go && (letter == 'b' || letter == 'B') ? 2 : 10;
+        if (base != 10 && !go && t.n < s.n)
                 return false; /* the core schema has no sign there */
         if (base != 10)
                 t = str_sub(t, 2, t.n);
-        else if (k8s && t.n > 1 && t.p[0] == '0')
+        else if (go && t.n > 1 && t.p[0] == '0')
                 base = 8;
         uint64_t v;
-        if (!magnitude(t, base, &v))
+        if (!magnitude(t, base, &v) || (base != 10 && negative && v > (uint64_t)INT64_MAX + 1))
                 return false;
-        if (v > (uint64_t)INT64_MAX + negative) { /* beyond 64 bits with a sign, Go's readers go through floating point */
+        if (v > (uint64_t)INT64_MAX + negative && (schema == YAML_KUBERNETES || negative)) { /* what Kubernetes cannot hold in 64 bits with a sign becomes floating point */
                 *ret = value_double(negative ? -(double)v : (double)v, a);
                 return true;
         }
@@ -100,25 +102,36 @@ static bool integer(enum yaml_schema schema, struct str s, struct arena *a, stru
         return true;
 }
 
-static bool number(struct loader *l, struct str s, struct value *ret)
+/* Without its underscores. Behind a leading point Go wants them between digits; elsewhere they may stand anywhere but first. */
+static struct str without_underscores(struct str s, struct arena *a)
 {
+        if (str_find_char(s, '_', 0) == SIZE_MAX)
+                return s;
+        char *p = arena_alloc_raw(a, s.n, 1);
+        size_t n = 0;
+        for (size_t i = 0; i < s.n; i++)
+                if (s.p[i] != '_')
+                        p[n++] = s.p[i];
+                else if (s.p[0] == '.' && (i + 1 == s.n || s.p[i - 1] < '0' || s.p[i - 1] > '9' || s.p[i + 1] < '0' || s.p[i + 1] > '9'))
+                        return s;
+        return (struct str){p, n};
+}
+
+/* Where the source keeps the text of a number, so do we; Kubernetes' reader goes through integers and floating point. */
+static bool number(struct loader *l, struct str s, struct value *ret, bool *ret_whole)
+{
+        double d;
         if (!s.n || !(s.p[0] == '-' || s.p[0] == '+' || s.p[0] == '.' || (s.p[0] >= '0' && s.p[0] <= '9')))
                 return false;
-        struct str t = s;
-        if (l->schema == YAML_KUBERNETES && s.p[0] != '.' && str_find_char(s, '_', 0) != SIZE_MAX) {
-                char *p = arena_alloc_raw(l->arena, s.n, 1);
-                size_t n = 0;
-                for (size_t i = 0; i < s.n; i++)
-                        if (s.p[i] != '_')
-                                p[n++] = s.p[i];
-                t = (struct str){p, n};
-        }
-        if (integer(l->schema, t, l->arena, ret))
+        struct str t = l->schema == YAML_CORE ? s : without_underscores(s, l->arena);
+        bool kept = l->schema != YAML_KUBERNETES && value_is_number_text(t);
+        *ret_whole = kept ? str_find_char(t, '.', 0) == SIZE_MAX && str_find_char(t, 'e', 0) == SIZE_MAX && str_find_char(t, 'E', 0) == SIZE_MAX
+                          : integer(l->schema, t, l->arena, ret);
+        if (*ret_whole && !kept)
                 return true;
-        double d;
         if (!str_to_double(t, &d) || !isfinite(d))
                 return false;
-        *ret = l->schema == YAML_CORE && value_is_number_text(t) ? (struct value){.kind = VALUE_NUMBER, .text = arena_str(l->arena, t)} : value_double(d, l->arena);
+        *ret = kept ? (struct value){.kind = VALUE_NUMBER, .text = arena_str(l->arena, t)} : value_double(d, l->arena);
         return true;
 }
 
@@ -144,17 +157,16 @@ static enum wish wish_of(const yaml_char_t *tag)
         return WISH_STRING;
 }
 
-static bool granted(enum wish wish, const struct value *v)
+static bool granted(enum wish wish, const struct value *v, bool whole)
 {
         static const enum value_kind kinds[] = {[WISH_INT] = VALUE_NUMBER, [WISH_FLOAT] = VALUE_NUMBER, [WISH_BOOL] = VALUE_BOOL, [WISH_NULL] = VALUE_NULL};
         if (wish < WISH_INT || wish > WISH_NULL)
                 return true;
-        int64_t whole;
-        return v->kind == kinds[wish] && (wish != WISH_INT || str_find_char(v->text, '.', 0) == SIZE_MAX || value_to_i64(v, &whole));
+        return v->kind == kinds[wish] && (wish != WISH_INT || whole);
 }
 
 /* False when it has no place in a document. */
-static bool resolve(struct loader *l, struct str s, struct value *ret)
+static bool resolve(struct loader *l, struct str s, struct value *ret, bool *ret_whole)
 {
         static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
         bool b;
@@ -164,9 +176,16 @@ static bool resolve(struct loader *l, struct str s, struct value *ret)
                 *ret = value_bool(b);
         else if (special_float(s))
                 return false;
-        else if (!number(l, s, ret))
+        else if (!number(l, s, ret, ret_whole))
                 *ret = value_string(arena_str(l->arena, s));
         return true;
+}
+
+/* Kubernetes' reader turns a key into the text of what it resolves to (`yes` into "true"); the others leave it as it is written. */
+static bool key_as_written(const struct loader *l)
+{
+        const struct frame *f = l->depth ? &l->frames[l->depth - 1] : NULL;
+        return l->schema != YAML_KUBERNETES && f && f->is_map && !f->has_key;
 }
 
 static bool scalar(struct loader *l, const yaml_event_t *ev, struct value *ret)
@@ -174,14 +193,15 @@ static bool scalar(struct loader *l, const yaml_event_t *ev, struct value *ret)
         struct str s = {(const char *)ev->data.scalar.value, ev->data.scalar.length};
         uint32_t line = (uint32_t)ev->start_mark.line + 1, column = (uint32_t)ev->start_mark.column + 1;
         enum wish wish = wish_of(ev->data.scalar.tag);
+        bool whole = false;
         *ret = value_null;
         if (wish == WISH_BINARY)
                 return error_at(l->e, ERROR_UNSUPPORTED, line, column, "!!binary is not read here: write the value as text");
-        if (wish == WISH_STRING || (wish == WISH_NONE && ev->data.scalar.style != YAML_PLAIN_SCALAR_STYLE))
+        if (wish == WISH_STRING || (wish == WISH_NONE && (ev->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || key_as_written(l))))
                 *ret = value_string(arena_str(l->arena, s));
-        else if (!resolve(l, s, ret))
+        else if (!resolve(l, s, ret, &whole))
                 return error_at(l->e, ERROR_INVALID, line, column, "'%.*s' has no place in JSON, which documents become: write it in quotes", STR_FMT(s));
-        if (!granted(wish, ret))
+        if (!granted(wish, ret, whole))
                 return error_at(l->e, ERROR_INVALID, line, column, "'%.*s' is not what its tag %s says", STR_FMT(str_sub(s, 0, 100)), (const char *)ev->data.scalar.tag);
         ret->line = line;
         ret->column = column;
@@ -278,14 +298,12 @@ static bool key(struct loader *l, struct frame *f, const struct value *v, const 
                 f->key = v->boolean ? STR("true") : STR("false");
                 break;
         case VALUE_NULL:
-                f->key = STR("null");
-                break;
         case VALUE_LIST:
         case VALUE_MAP:
                 return error_at(l->e, ERROR_INVALID, f->key_line, f->key_column, "a %s cannot be a key", value_kind_name(v->kind));
         }
         f->merge = v->kind == VALUE_STRING && str_eq_c(f->key, "<<") && ev->type == YAML_SCALAR_EVENT &&
-                   ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !ev->data.scalar.tag;
+                   (ev->data.scalar.tag ? !strcmp((const char *)ev->data.scalar.tag, "tag:yaml.org,2002:merge") : ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
         f->has_key = true;
         return true;
 }
@@ -473,7 +491,7 @@ static bool take(struct loader *l, const yaml_event_t *ev, struct value *root)
         return true;
 }
 
-static bool load(struct loader *l, struct value_builder *documents)
+static bool load_events(struct loader *l, struct value_builder *documents)
 {
         struct value root = value_null;
         for (;;) {
@@ -496,6 +514,58 @@ static bool load(struct loader *l, struct value_builder *documents)
         }
 }
 
+static bool load_yaml(struct loader *l, struct value_builder *documents)
+{
+        l->frames = calloc(l->limits.depth_max + 1u, sizeof *l->frames);
+        if (!l->frames || !yaml_parser_initialize(&l->parser))
+                abort();
+        yaml_parser_set_encoding(&l->parser, YAML_UTF8_ENCODING);
+        yaml_parser_set_input_string(&l->parser, (const unsigned char *)(l->text.p ? l->text.p : ""), l->text.n);
+        bool ok = load_events(l, documents);
+        yaml_parser_delete(&l->parser);
+        free(l->frames);
+        free(l->anchors);
+        free(l->slots);
+        return ok;
+}
+
+/* ---- JSON ---- */
+
+/* Gives the numbers of a JSON document the form that they have as YAML. */
+static void as_yaml(struct loader *l, struct value *v)
+{
+        bool whole;
+        if (v->kind == VALUE_NUMBER) {
+                struct value resolved = *v;
+                if (number(l, v->text, &resolved, &whole))
+                        v->text = resolved.text;
+        }
+        for (size_t i = 0; v->kind == VALUE_LIST && i < v->list.n; i++)
+                as_yaml(l, &v->list.items[i]);
+        for (size_t i = 0; v->kind == VALUE_MAP && i < v->map.n; i++)
+                as_yaml(l, &v->map.members[i].value);
+}
+
+/* JSON is YAML, but for what libyaml refuses: keys of more than 1,000 bytes, the pairs of escapes that Python writes for characters beyond
+ * U+FFFF, solidus escapes. A text that may be JSON is tried as such first. Strings are copied, for the text need not live on. */
+static bool load_json(struct loader *l, struct value_builder *documents)
+{
+        struct str text = str_trim(l->text);
+        struct value v;
+        if (!text.n || (text.p[0] != '{' && text.p[0] != '['))
+                return false;
+        const struct json_limits limits = {.bytes_max = l->limits.bytes_max, .depth_max = l->limits.depth_max, .values_max = l->limits.values_max};
+        struct arena *scratch = arena_new();
+        bool ok = json_read(l->text, &limits, scratch, &v, NULL);
+        if (ok) {
+                v = value_copy(&v, l->arena);
+                as_yaml(l, &v);
+                value_push(documents, v);
+        }
+        arena_free(scratch);
+        return ok;
+}
+
 bool yaml_read(struct str text, enum yaml_schema schema, const struct yaml_limits *limits, struct arena *arena, struct value **ret, size_t *ret_n,
                struct error *e)
 {
@@ -515,17 +585,8 @@ bool yaml_read(struct str text, enum yaml_schema schema, const struct yaml_limit
         size_t valid = str_utf8_prefix(text);
         if (valid < text.n)
                 return error_at_byte(e, ERROR_INVALID, text, valid, "reading YAML: the byte 0x%02x is not UTF-8: save the document as UTF-8", (unsigned char)text.p[valid]);
-        l.frames = calloc(l.limits.depth_max + 1u, sizeof *l.frames);
-        if (!l.frames || !yaml_parser_initialize(&l.parser))
-                abort();
-        yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
-        yaml_parser_set_input_string(&l.parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
         struct value_builder documents = {.arena = arena};
-        bool ok = load(&l, &documents);
-        yaml_parser_delete(&l.parser);
-        free(l.frames);
-        free(l.anchors);
-        free(l.slots);
+        bool ok = load_json(&l, &documents) || load_yaml(&l, &documents);
         if (!ok)
                 return false;
         *ret = documents.items;

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t n;
         struct error e = {0};
         struct yaml_limits limits = {.values_max = 20000};
-        if (yaml_read((struct str){(const char *)data, size}, YAML_CORE, &limits, a, &documents, &n, &e)) {
+        if (yaml_read((struct str){(const char *)data, size}, YAML_KFP, &limits, a, &documents, &n, &e)) {
                 struct problems problems = {.arena = a};
                 struct submission s = {0};
                 struct workflow *w = dialect_kfp.compile(documents, n, &s, &problems, NULL);

@@ -16,7 +16,7 @@ static struct kfp_case *compile(const char *yaml, const char *const *parameters,
         s.parameters.params = arena_alloc_array(c->arena, sizeof(struct param), 20);
         for (; parameters && *parameters; parameters += 2)
                 s.parameters.params[s.parameters.params_n++] = (struct param){.name = str_from(parameters[0]), .value = val_text(str_from(parameters[1]))};
-        if (!yaml_read(str_from(yaml), YAML_CORE, NULL, c->arena, &documents, &n, &e)) {
+        if (!yaml_read(str_from(yaml), YAML_KFP, NULL, c->arena, &documents, &n, &e)) {
                 problem_add(&c->problems, e.kind, false, NULL, STR(""), "%s", e.text);
                 return c;
         }

@@ -82,6 +82,22 @@ static void test_positions(void **state)
         assert_int_equal(list->list.items[1].map.members[0].value.column, 10);
 }
 
+/* Columns count characters, as editors do. */
+static void test_positions_behind_characters_of_several_bytes(void **state)
+{
+        (void)state;
+        struct value v = read("{\"\xc3\xa9\xe2\x82\xac\": [\"\xf0\x9f\x98\x80\\n\xc3\xa9\", 1,\n \"\xc3\xa9\", 2]}");
+        const struct value *list = &v.map.members[0].value;
+        assert_int_equal(list->column, 8);
+        assert_int_equal(list->list.items[1].column, 17);
+        assert_int_equal(list->list.items[3].line, 2);
+        assert_int_equal(list->list.items[3].column, 7);
+        refused("[\"\xc3\xa9\xc3\xa9\", x]", 1, 8, "expected a value");
+        refused("[\"\xc3\xa9\xc3\xa9\x01\"]", 1, 5, "control character");
+        refused("[\"\xf0\x9f\x98\x80\\q\"]", 1, 6, "unknown escape");
+        refused("{\"\xc3\xa9\":1,\r\n\t\"\xc3\xa9\":2}", 2, 2, "stands twice");
+}
+
 static void test_refused(void **state)
 {
         (void)state;
@@ -142,7 +158,7 @@ static void test_limits(void **state)
         struct value v;
         assert_false(json_read(str_from(deep), NULL, a, &v, &e));
         assert_int_equal(e.kind, ERROR_LIMIT);
-        assert_int_equal(e.column, 202);
+        assert_int_equal(e.column, 201);
         for (size_t i = 0; i + 5 < sizeof deep; i += 5)
                 memcpy(deep + i, "{\"a\":", 5);
         assert_false(json_read(str_from(deep), NULL, a, &v, &e));
@@ -153,6 +169,9 @@ static void test_limits(void **state)
         assert_false(json_read(STR("[[1]]"), &(struct json_limits){.depth_max = 1}, a, &v, &e));
         assert_false(json_read(STR("[[1]]"), &small, a, &v, &e));
         assert_int_equal(e.kind, ERROR_LIMIT);
+        assert_true(json_read(STR("[1,{\"a\":2}]"), &(struct json_limits){.values_max = 4}, a, &v, &e));
+        assert_false(json_read(STR("[1,{\"a\":2}]"), &(struct json_limits){.values_max = 3}, a, &v, &e));
+        assert_true(e.kind == ERROR_LIMIT && e.line == 1 && e.column == 9);
         assert_false(json_read(STR_NONE, NULL, a, &v, &e));
         assert_false(json_read(STR("["), NULL, a, &v, NULL));
 }
@@ -217,7 +236,7 @@ static void test_written_to_a_full_buffer(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_kept_as_written), T(test_strings), T(test_borrowed), T(test_positions), T(test_refused), T(test_duplicates_among_many), T(test_limits), T(test_damaged), T(test_styles),
+                T(test_kept_as_written), T(test_strings), T(test_borrowed), T(test_positions), T(test_positions_behind_characters_of_several_bytes), T(test_refused), T(test_duplicates_among_many), T(test_limits), T(test_damaged), T(test_styles),
                 T(test_bytes_that_are_no_text), T(test_written_to_a_full_buffer),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

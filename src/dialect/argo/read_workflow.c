@@ -248,6 +248,7 @@ const struct language argo_language = {
 
 const struct dialect dialect_argo = {
         .name = "argo",
+        .schema = YAML_KUBERNETES,
         .recognises = recognises,
         .compile = compile,
         .write_status = argo_write_status,

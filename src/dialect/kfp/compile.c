@@ -427,6 +427,7 @@ static struct workflow *kfp_compile(const struct value *documents, size_t n, con
 
 const struct dialect dialect_kfp = {
         .name = "kfp",
+        .schema = YAML_KFP,
         .recognises = is_spec,
         .compile = kfp_compile,
         .write_status = kfp_write_status,
