@@ -198,13 +198,14 @@ static enum argo_node_type type_of(const struct argo_nodes *v, const struct argo
 
 /* ---- phases and messages, children first ---- */
 
-/* Did the engine take this message from a task of the graph? It names the task, or is what the graph below said. */
+/* Did the engine take this message from a task of the graph? It names the task, or is what the graph below said. The task may have been
+ * omitted for what happened before it. */
 static bool from_task(const struct argo_nodes *v, const struct argo_node *g)
 {
         struct str m = g->row->message;
         for (uint32_t i = g->first; i != ARGO_NO_NODE; i = v->p[i].next) {
                 const struct node_row *r = v->p[i].row;
-                if (r->role != NODE_ROLE_TASK || !node_state_bad(r->state))
+                if (r->role != NODE_ROLE_TASK || node_state_good(r->state))
                         continue;
                 if (is_graph(&v->p[i]) && r->message.n && str_eq(m, r->message))
                         return true;
