@@ -197,6 +197,9 @@ static void read_all(struct argo_reader *r)
 static struct workflow *compile(const struct value *documents, size_t n, const struct submission *s, struct problems *problems, struct str *ret_message)
 {
         const struct value *d = NULL;
+        struct str unwanted;
+        if (!ret_message)
+                ret_message = &unwanted;
         *ret_message = STR_NONE;
         for (size_t i = 0; i < n && !d; i++)
                 if (recognises(&documents[i]))
