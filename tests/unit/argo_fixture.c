@@ -31,6 +31,8 @@ struct argo_case *argo_case_lint(const char *yaml) { return compile(yaml, NULL, 
 
 void argo_case_free(struct argo_case *c)
 {
+        if (c->engine)
+                engine_free(c->engine);
         workflow_free(c->workflow);
         arena_free(c->arena);
         free(c);
@@ -120,7 +122,7 @@ void argo_case_run(struct argo_case *c, argo_answer *answer, void *user)
                 keep_rows(c, &d);
                 act(c, &d, &q, answer ? answer : argo_answer_words, user);
         }
-        engine_free(run);
+        c->engine = run; /* specs borrow from it */
         free(q.items);
         struct node_row *kept = arena_alloc_array(c->arena, sizeof *kept, c->nodes_n + 1);
         if (c->nodes_n)

@@ -12,6 +12,7 @@ struct argo_case {
         struct node_row *nodes;    /* of the last run, in order of number */
         size_t nodes_n;
         uint32_t started;          /* how many attempts were started */
+        struct run *engine;
 };
 
 /* `parameters`: pairs name, text; ends in NULL. May be NULL. */

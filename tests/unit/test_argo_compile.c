@@ -30,7 +30,7 @@ static void refuse(const struct refusal *x)
 static void fields(void **state)
 {
         static const struct refusal all[] = {
-                {HEAD "  templates:\n  - {name: main, container: {image: i, comand: [x]}}\n", "a container has no field 'comand': did you mean 'command'?", 7, 39},
+                {HEAD "  templates:\n  - {name: main, container: {image: i, comand: [x]}}\n", "a container has no field 'comand': did you mean 'command'?", 7, 40},
                 {HEAD "  templates:\n  - name: main\n    container: {image: i}\n    outputs: {paramters: []}\n", "did you mean 'parameters'?", 9, 0},
                 {HEAD "  templates:\n  - {name: main, container: [1]}\n", "'container' is a list; it should be a map", 7, 0},
                 {HEAD "  templates: {}\n", "'templates' is a map; it should be a list", 0, 0},

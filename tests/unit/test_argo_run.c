@@ -89,7 +89,7 @@ static void retries(void **state)
 {
         static const struct { const char *strategy, *shown; uint32_t attempts; } all[] = {
                 {"{limit: 2}", "main Failed [No more retries left]", 3},
-                {"{limit: '{{workflow.parameters.n}}'}", "main Failed [No more retries left]", 2},
+                {"{limit: '{{workflow.parameters.lim}}'}", "main Failed [No more retries left]", 2},
                 {"{limit: 2, retryPolicy: OnError}", "main Failed [main: Error (exit code 3)]", 1},
                 {"{limit: 5, expression: 'asInt(retries) < 1'}", "main Failed [retryStrategy.expression evaluated to false]", 2},
                 {"{limit: 5, expression: 'lastRetry.exitCode == \"3\" && lastRetry.status == \"Failed\" && lastRetry.message contains \"exit code\"'}", "main Failed [No more retries left]", 6},
@@ -98,7 +98,7 @@ static void retries(void **state)
         };
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
                 struct arena *a = arena_new();
-                struct argo_case *c = run(arena_printf(a, "  arguments: {parameters: [{name: n, value: '1'}]}\n  templates:\n  - {name: main, retryStrategy: %s, container: {image: i, command: [fail, '3']}}\n", all[i].strategy).p, NULL, NULL);
+                struct argo_case *c = run(arena_printf(a, "  arguments: {parameters: [{name: lim, value: '1'}]}\n  templates:\n  - {name: main, retryStrategy: %s, container: {image: i, command: [fail, '3']}}\n", all[i].strategy).p, NULL, NULL);
                 expect(c, "main", 0, all[i].shown);
                 assert_int_equal(c->started, all[i].attempts);
                 argo_case_free(c);
@@ -159,8 +159,8 @@ static void gathered(void **state)
         argo_case_free(c);
 #define RESULTS(items) "  templates:\n  - {name: main, steps: [[{name: a, template: echo, withItems: " items ", when: \"'{{item}}' != skip\", arguments: {parameters: [{name: v, value: '{{item}}'}]}}], " \
         "[{name: b, template: echo, arguments: {parameters: [{name: v, value: '{{steps.a.outputs.result}}'}]}}]]}\n"
-        c = run(RESULTS("['1.50', skip, '{ \"a\": [1] }', 'null']"), NULL, NULL);
-        expect(c, "b", 0, "b Succeeded < v=[1.50,{\"a\":[1]},null]");
+        c = run(RESULTS("['1.50', skip, '[ 1, 2 ]', 'null']"), NULL, NULL);
+        expect(c, "b", 0, "b Succeeded < v=[1.50,[1,2],null]");
         argo_case_free(c);
         c = run(RESULTS("[text]"), NULL, NULL);
         expect(c, "a", 0, "a Error [invalid character 'e' in literal true (expecting 'r')]");
@@ -175,8 +175,8 @@ static void hooks(void **state)
                                   NULL, NULL);
         assert_int_equal(c->run.state, RUN_FAILED);
         expect(c, "exit", 0, "exit Succeeded < v=Failed {{steps.a.outputs.result}}");
-        expect(c, "tell", 0, "tell Succeeded < v=Failed pv");
-        expect(c, "running", 0, "running Succeeded");
+        expect(c, "tell", 0, "tell Succeeded < v=Failed pv;workflow.status=Failed");
+        expect(c, "running", 0, "running Succeeded < workflow.status=Running");
         argo_case_free(c);
 }
 
@@ -257,10 +257,10 @@ static void artifacts(void **state)
 
 static void suspend_points(void **state)
 {
-        struct argo_case *c = run("  templates:\n  - {name: main, steps: [[{name: w, template: wait}], [{name: b, template: echo, arguments: {parameters: [{name: v, value: '{{steps.w.outputs.parameters.yes}}'}]}}]]}\n"
-                                  "  - {name: wait, suspend: {}, outputs: {parameters: [{name: yes, valueFrom: {supplied: {}, default: maybe}}]}}\n",
+        struct argo_case *c = run("  templates:\n  - {name: main, steps: [[{name: w, template: wait}], [{name: b, template: echo, arguments: {parameters: [{name: v, value: '{{steps.w.outputs.parameters.answer}}'}]}}]]}\n"
+                                  "  - {name: wait, suspend: {}, outputs: {parameters: [{name: answer, valueFrom: {supplied: {}, default: maybe}}]}}\n",
                                   NULL, NULL);
-        expect(c, "w", 0, "w Succeeded > yes=maybe");
+        expect(c, "w", 0, "w Succeeded > answer=maybe");
         expect(c, "b", 0, "b Succeeded < v=maybe");
         argo_case_free(c);
         c = run("  templates:\n  - {name: main, inputs: {parameters: [{name: d, value: 10s}]}, suspend: {duration: '{{inputs.parameters.d}}'}}\n", NULL, NULL);
@@ -272,13 +272,13 @@ static void suspend_points(void **state)
 /* Inputs: the argument, else value, else default; then what the run may name; then other inputs. */
 static void inputs(void **state)
 {
-        struct argo_case *c = run("  templates:\n  - {name: main, steps: [[{name: a, template: t, arguments: {parameters: [{name: p, value: ''}]}}], [{name: b, template: t}], [{name: r, template: count, arguments: {parameters: [{name: n, value: '2'}]}}]]}\n"
+        struct argo_case *c = run("  templates:\n  - {name: main, steps: [[{name: a, template: t, arguments: {parameters: [{name: p, value: ''}]}}], [{name: b, template: t}], [{name: r, template: count, arguments: {parameters: [{name: num, value: '2'}]}}]]}\n"
                                   "  - {name: t, inputs: {parameters: [{name: p, value: vv, default: dv}, {name: q, default: '{{workflow.name}}'}, {name: s, value: '{{inputs.parameters.p}}-s'}]}, container: {image: i, command: ['true']}}\n"
-                                  "  - {name: count, inputs: {parameters: [{name: n}]}, steps: [[{name: again, template: count, when: '{{inputs.parameters.n}} > 0', arguments: {parameters: [{name: n, value: '{{=asInt(inputs.parameters.n) - 1}}'}]}}]]}\n",
+                                  "  - {name: count, inputs: {parameters: [{name: num}]}, steps: [[{name: again, template: count, when: '{{inputs.parameters.num}} > 0', arguments: {parameters: [{name: num, value: '{{=asInt(inputs.parameters.num) - 1}}'}]}}]]}\n",
                                   NULL, NULL);
         expect(c, "a", 0, "a Succeeded < p=;q=wf;s=-s");
         expect(c, "b", 0, "b Succeeded < p=vv;q=wf;s=vv-s");
-        expect(c, "again", 1, "again Succeeded < n=0");
+        expect(c, "again", 1, "again Succeeded < num=0");
         expect(c, "again", 2, "again Skipped [when '0 > 0' evaluated false]");
         argo_case_free(c);
 }

@@ -116,8 +116,8 @@ static const char *loop(const char *with, struct arena *a)
 static void loops(void **state)
 {
         struct arena *a = arena_new();
-        assert_string_equal(loop("withItems: [1, a, 2.5, true, {b: 1, a: x}, [1, y], null]", a),
-                            "(0:1) 1 | (1:a) a | (2:2.5) 2.5 | (3:true) true | (4:a:x,b:1) {\"a\":\"x\",\"b\":1} | (5:[1 y]) [1,\"y\"] | (6:[]) null");
+        assert_string_equal(loop("withItems: [1, a, 2.5, true, {b: 1, a: x}, [1, z], null]", a),
+                            "(0:1) 1 | (1:a) a | (2:2.5) 2.5 | (3:true) true | (4:a:x,b:1) {\"a\":\"x\",\"b\":1} | (5:[1 z]) [1,\"z\"] | (6:[]) null");
         assert_string_equal(loop("withItems: ['(x) y']", a), "(0:x y) (x) y");
         assert_string_equal(loop("withItems: ['<{{workflow.parameters.x}}>']", a), "(0:<5>) <5>");
         assert_string_equal(loop("withParam: '{{workflow.parameters.list}}'", a), "(0:1) 1 | (1:two) two | (2:a:null,b:1.50) {\"a\":null,\"b\":1.50}");

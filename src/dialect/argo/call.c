@@ -32,8 +32,12 @@ bool argo_eval_when(const struct site *s, enum verdict *ret, struct str *ret_mes
                 return unresolved(s, e);
         if (v.left_tag.n && !expands)
                 return nothing_there(v.left_tag, "when", e) || unresolved(s, e);
+        if (expands && argo_has_tag(text)) {
+                *ret = VERDICT_EACH;
+                return true;
+        }
         if (!expr_when(text, s->arena, &yes, e)) {
-                *ret = VERDICT_EACH; /* it may need the item */
+                *ret = VERDICT_EACH; /* of a loop, each item says so */
                 return expands || unresolved(s, e);
         }
         *ret = yes ? VERDICT_YES : expands ? VERDICT_EACH : VERDICT_NO;
