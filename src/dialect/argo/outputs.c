@@ -33,6 +33,7 @@ static bool put(struct collected *c, struct vars *v, const struct argo_output *o
 
 static void make_room(struct collected *c, const struct argo_template *x, struct arena *a)
 {
+        c->outputs = c->exports = (struct bindings){0};
         c->outputs.params = arena_alloc_array(a, sizeof *c->outputs.params, x->outputs_n + 1);
         c->exports.params = arena_alloc_array(a, sizeof *c->exports.params, x->outputs_n + 1);
         c->outputs.artifacts = arena_alloc_array(a, sizeof *c->outputs.artifacts, x->artifacts_out_n + 1);
