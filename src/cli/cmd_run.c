@@ -98,7 +98,9 @@ static int run(struct args *a)
         struct problems p = {.arena = a->arena};
         const struct dialect *d = NULL;
         struct str message = STR_NONE;
-        struct workflow *w = document_compile(c->document, &c->submission, &p, &d, &message, &e);
+        struct submission checked = c->submission; /* with a uid, values that are missing are errors, as they will be in the run */
+        checked.uid = STR("-");
+        struct workflow *w = document_compile(c->document, &checked, &p, &d, &message, &e);
         struct str shown = str_eq_c(a->words[0], "-") ? STR("standard input") : a->words[0];
         if (!w && !d) {
                 snprintf(e.file, sizeof e.file, "%.*s", STR_FMT(shown));

@@ -21,8 +21,12 @@ bool expr_parse(enum expr_grammar grammar, struct str source, struct arena *a, c
         x->root = root;
         if (!paths_collect(x, a))
                 return place_error(e, ERROR_LIMIT, x->source, 0, "the expression reads more than 1000 names");
-        if (grammar == EXPR_ARGO && !expr_check(x, NULL, e))
-                return false;
+        struct error wrong;
+        if (grammar == EXPR_ARGO && !expr_check(x, NULL, &wrong)) {
+                struct error *kept = ARENA_NEW(a, struct error);
+                *kept = wrong;
+                x->wrong = kept;
+        }
         *ret = x;
         return true;
 }
@@ -54,6 +58,11 @@ static bool look_up(struct vm *vm) {
                 vm->slots[i] = from_value(&v, vm->a, false);
                 shapes[i] = shape_of(&vm->slots[i]);
                 typed = typed || shapes[i].type != S_UNKNOWN;
+        }
+        if (x->wrong) {
+                if (vm->e)
+                        *vm->e = *x->wrong;
+                return false;
         }
         return !typed || x->grammar != EXPR_ARGO || expr_check(x, shapes, vm->e);
 }

@@ -20,7 +20,8 @@ enum expr_grammar { EXPR_ARGO, EXPR_WHEN, EXPR_KFP };
 
 struct expr; /* compiled; immutable, may be used from several threads at once */
 
-/* Compiles `source`. `a` keeps the result and a copy of the source, which may go away. */
+/* Compiles `source`. `a` keeps the result and a copy of the source, which may go away. Types that can never fit (EXPR_ARGO) are no error here
+ * but of every evaluation. */
 bool expr_parse(enum expr_grammar grammar, struct str source, struct arena *a, const struct expr **ret, struct error *e);
 struct str expr_source(const struct expr *x);
 

@@ -106,6 +106,7 @@ struct expr {
         const struct str *idents; /* by slot */
         size_t idents_n;
         struct expr_paths paths;
+        const struct error *wrong; /* what the checker says of it, whatever its names stand for: told when it is evaluated, as Argo does */
 };
 
 /* --- parsing --- */
