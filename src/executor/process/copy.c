@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { DEPTH_MAX = 100 };
@@ -242,13 +243,33 @@ static int remove_any(const char *path, const struct stat *st, int type, struct 
         return 0;
 }
 
-static int remove_but_log(const char *path, const struct stat *st, int type, struct FTW *at)
+void remove_tree(const char *path)
 {
-        return at->level == 1 && !strcmp(path + at->base, "log") ? 0 : remove_any(path, st, type, at);
+        if (rmdir(path) && errno != ENOENT && (errno != ENOTDIR || unlink(path))) /* mostly it is empty */
+                nftw(path, remove_any, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-void remove_tree(const char *path, bool keep_log)
+static bool is_empty(int fd)
 {
-        if (rmdir(path) && errno != ENOENT) /* mostly it is empty */
-                nftw(path, keep_log ? remove_but_log : remove_any, 16, FTW_DEPTH | FTW_PHYS);
+        char data[1024] __attribute__((aligned(8)));
+        long n = syscall(SYS_getdents64, fd, data, sizeof data);
+        int entries = 0;
+        for (long at = 0; at < n; at += ((struct dirent64 *)(data + at))->d_reclen)
+                entries++;
+        return n > 0 && entries <= 2; /* "." and ".." */
+}
+
+bool fresh_folder(const char *path, uint32_t mode, struct error *e)
+{
+        struct stat st;
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        bool good = fd >= 0 && !fstat(fd, &st) && st.st_uid == geteuid() && is_empty(fd) && ((st.st_mode & 07777) == mode || !fchmod(fd, mode));
+        if (fd >= 0)
+                close(fd);
+        if (good)
+                return true;
+        remove_tree(path);
+        if (mkdir(path, 0700) && (!make_parents(path, e) || mkdir(path, 0700)))
+                return failed(e, "making the folder", path);
+        return !chmod(path, mode) || failed(e, "changing the mode of", path);
 }

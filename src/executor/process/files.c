@@ -44,12 +44,7 @@ static bool stage_places(const struct places *p, struct arena *a, struct error *
                 if (p->dirs[i].mirror && !make_entries(&p->dirs[i], upper, a, e))
                         return false;
         }
-        if (!p->private)
-                return true;
-        const char *tmp = arena_printf(a, "%.*s/tmp", STR_FMT(p->folder)).p;
-        if (!make_folders(tmp, e))
-                return false;
-        return !chmod(tmp, 01777) || error_set(e, ERROR_IO, "changing the mode of %s: %s", tmp, strerror(errno));
+        return true;
 }
 
 static bool stage_artifact(const struct places *p, const struct task_artifact_in *x, struct arena *a, struct error *e)
@@ -71,7 +66,7 @@ static bool stage_artifact(const struct places *p, const struct task_artifact_in
 
 bool stage(const struct places *p, const struct task_spec *spec, struct arena *a, struct error *e)
 {
-        if (!make_folders(p->folder.p, e) || !stage_places(p, a, e))
+        if (!stage_places(p, a, e))
                 return false;
         for (size_t i = 0; i < spec->folders_n; i++)
                 if (!make_folders(place_of(p, spec->folders[i], a).p, e))
@@ -118,7 +113,7 @@ static void keep_artifact(const struct places *p, const struct task_artifact_out
                 return;
         }
         const char *to = arena_cstr(a, x->uri);
-        remove_tree(to, false); /* of a try to keep it that was cut off */
+        remove_tree(to); /* of a try to keep it that was cut off */
         if (!copy_tree(from.p, to, &r->size_bytes, &e)) {
                 o->message = arena_printf(a, "keeping artifact '%.*s': %s", STR_FMT(x->name), e.text);
                 return;
@@ -145,7 +140,7 @@ void collect(const struct places *p, const struct task_spec *spec, size_t max, s
                 o->result.present = true;
                 o->result.content = STR("");
                 /* it is written with one byte more than that when something was cut off */
-                read_fd(open_found(arena_printf(a, "%.*s/result", STR_FMT(p->folder)).p, false), RESULT_BYTES_MAX + 1, a, &o->result);
+                read_fd(open_found(arena_printf(a, "%.*s/result", STR_FMT(p->logs)).p, false), RESULT_BYTES_MAX + 1, a, &o->result);
                 o->result.truncated = o->result.content.n > RESULT_BYTES_MAX;
                 if (o->result.truncated)
                         o->result.content = str_sub(o->result.content, 1, o->result.content.n);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { EXITING = 4 }; /* PF_EXITING of the kernel's flags */
 enum { DEPTH_MAX = 100 }; /* what is deeper comes to the shepherd when what is above has died */
 
 static struct str proc_read(int pid, const char *name, char *data, size_t size)
@@ -31,7 +32,7 @@ static struct str proc_read(int pid, const char *name, char *data, size_t size)
         return (struct str){data, n};
 }
 
-struct stat_line { char state; int session; int64_t start; };
+struct stat_line { char state; bool dying; int session; int64_t start; };
 
 static bool stat_of(int pid, struct stat_line *ret)
 {
@@ -44,7 +45,10 @@ static bool stat_of(int pid, struct stat_line *ret)
         for (int i = 0; p && i < 4; i++)
                 p = strchr(p + 1, ' ');
         ret->session = p ? atoi(p) : 0;
-        for (int i = 0; p && i < 16; i++)
+        for (int i = 0; p && i < 3; i++)
+                p = strchr(p + 1, ' ');
+        ret->dying = p && strtoull(p + 1, NULL, 10) & EXITING;
+        for (int i = 0; p && i < 13; i++)
                 p = strchr(p + 1, ' ');
         ret->start = p ? strtoll(p + 1, NULL, 10) : 0;
         return ret->state != 'Z' && ret->state != 'X';
@@ -87,28 +91,41 @@ static bool writes_to(int pid, const uint64_t *pipes)
         return false;
 }
 
-static bool mounts_of(int pid, const char *key)
+static bool mounts_of(int pid, const char *want)
 {
         static char data[1 << 20];
-        char want[512];
-        int n = snprintf(want, sizeof want, "/runs/%s/", key);
-        return n > 0 && (size_t)n < sizeof want && str_find(proc_read(pid, "mountinfo", data, sizeof data), (struct str){want, (size_t)n}, 0) != SIZE_MAX;
+        return str_find(proc_read(pid, "mountinfo", data, sizeof data), str_from(want), 0) != SIZE_MAX;
 }
 
-static bool is_kin(int pid, const struct kin *k)
+/* A process that is on its way out loses its marks one after the other before it is dead: `dying` says what to take it for. */
+static bool is_kin(int pid, const struct kin *k, bool dying)
 {
         struct stat_line s;
         if (!stat_of(pid, &s))
                 return false; /* dead */
-        return (k->leader && s.session == k->leader) || marked(pid, k->key) || writes_to(pid, k->pipes) || (k->private && mounts_of(pid, k->key));
+        return (s.dying && dying) || (k->leader && s.session == k->leader) || marked(pid, k->key) || writes_to(pid, k->pipes) || (k->mount && mounts_of(pid, k->mount));
 }
 
-static size_t children(int pid, int *pids, size_t max)
+/* Of this process, which has one thread. The list's descriptor is kept; a read takes the list anew. */
+static size_t children(int *pids, size_t max)
 {
-        char path[64], data[65536];
-        snprintf(path, sizeof path, "task/%d/children", pid);
-        struct str rest = proc_read(pid, path, data, sizeof data);
-        size_t n = 0;
+        static int fd = -1, of;
+        static char data[1 << 16];
+        size_t got = 0, n = 0;
+        if (of != (int)getpid()) {
+                snprintf(data, sizeof data, "/proc/self/task/%d/children", (int)getpid());
+                fd = open(data, O_RDONLY | O_CLOEXEC);
+                of = (int)getpid();
+        }
+        while (got < sizeof data) {
+                ssize_t k = pread(fd, data + got, sizeof data - got, (off_t)got);
+                if (k <= 0)
+                        break;
+                got += (size_t)k;
+                if (k < 2048) /* the kernel fills pages: what is shorter by that much was the end */
+                        break;
+        }
+        struct str rest = {data, got};
         while (rest.p && rest.n && n < max) {
                 int64_t child;
                 if (str_to_i64(str_cut(&rest, ' '), &child))
@@ -156,24 +173,29 @@ static int tree_signal(int pid, int sig, int depth)
 
 int descendants_signal(int pid, int sig) { return tree_signal(pid, sig, 0); }
 
-static bool listed(int pid, const int *pids, size_t n)
+static int by_number(const void *a, const void *b) { return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b); }
+
+static bool listed(int pid, const int *pids, size_t n) { return bsearch(&pid, pids, n, sizeof pid, by_number) != NULL; }
+
+enum { CHILDREN_MAX = 8192 };
+static int child_pids[CHILDREN_MAX];
+
+size_t kin_strays(const int *except, size_t except_n)
 {
+        size_t n = children(child_pids, CHILDREN_MAX), strays = 0;
         for (size_t i = 0; i < n; i++)
-                if (pids[i] == pid)
-                        return true;
-        return false;
+                strays += !listed(child_pids[i], except, except_n);
+        return strays;
 }
 
 int kin_signal(const struct kin *k, int sig, const int *except, size_t except_n)
 {
-        enum { MAX = 8192 };
-        static int pids[MAX];
-        size_t n = children((int)getpid(), pids, MAX);
+        size_t n = children(child_pids, CHILDREN_MAX);
         int found = 0;
         for (size_t i = 0; i < n; i++)
-                if (!listed(pids[i], except, except_n) && is_kin(pids[i], k)) {
-                        tree_signal(pids[i], sig, 0);
-                        kill(pids[i], sig);
+                if (!listed(child_pids[i], except, except_n) && is_kin(child_pids[i], k, true)) {
+                        tree_signal(child_pids[i], sig, 0);
+                        kill(child_pids[i], sig);
                         found++;
                 }
         return found;
@@ -181,15 +203,23 @@ int kin_signal(const struct kin *k, int sig, const int *except, size_t except_n)
 
 int kin_signal_all(const struct kin *k, size_t n, int sig)
 {
+        static struct { int pid; int64_t start; } hit[CHILDREN_MAX]; /* until they are gone they count */
+        static size_t hit_n;
         DIR *d = opendir("/proc");
         int found = 0;
+        for (size_t i = 0; i < hit_n; i++)
+                found += process_start_time(hit[i].pid) == hit[i].start;
         for (struct dirent *x; d && (x = readdir(d));) {
                 int pid = atoi(x->d_name);
                 bool ours = false;
                 for (size_t i = 0; pid > 1 && pid != (int)getpid() && i < n && !ours; i++)
-                        ours = is_kin(pid, &k[i]);
+                        ours = is_kin(pid, &k[i], false);
                 if (!ours)
                         continue;
+                if (hit_n < CHILDREN_MAX) {
+                        hit[hit_n].start = process_start_time(pid);
+                        hit[hit_n++].pid = pid;
+                }
                 tree_signal(pid, sig, 0);
                 kill(pid, sig);
                 found++;

@@ -155,7 +155,7 @@ static bool plain(const struct str *s, size_t n)
         return true;
 }
 
-bool order_make(const struct order *o, struct str key, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *b, struct error *e)
+bool order_make(const struct order *o, struct str key, int64_t scratch, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *b, struct error *e)
 {
         struct image image = {0};
         struct environment env = {.arena = a};
@@ -178,15 +178,19 @@ bool order_make(const struct order *o, struct str key, const struct places *p, c
         field_put(b, FIELD_DO, STR("start"));
         field_put(b, FIELD_KEY, key);
         field_put(b, FIELD_PROGRAM, program);
-        field_put(b, FIELD_FOLDER, p->folder);
+        field_put(b, FIELD_FOLDER, p->logs);
+        field_int(b, FIELD_SCRATCH, scratch);
         put_list(b, FIELD_ARG, argv.w, argv.n);
         put_list(b, FIELD_ENV, env.lines, env.n);
         field_put(b, FIELD_CWD, p->cwd);
-        field_int(b, FIELD_RESULT, spec->wants_result);
+        if (spec->wants_result)
+                field_int(b, FIELD_RESULT, 1);
         field_int(b, FIELD_LOG_MAX, (int64_t)o->set->log_bytes_max);
         field_int(b, FIELD_GRACE, grace_us);
-        field_int(b, FIELD_MEMORY, spec->memory_bytes);
-        field_int(b, FIELD_CPU, spec->cpu_milli);
+        if (spec->memory_bytes)
+                field_int(b, FIELD_MEMORY, spec->memory_bytes);
+        if (spec->cpu_milli)
+                field_int(b, FIELD_CPU, spec->cpu_milli);
         if (p->private)
                 put_isolation(b, o, p, spec, environments, a);
         return !b->overflow || error_set(e, ERROR_LIMIT, "its command, arguments and environment are longer than %d bytes together", FRAME_MAX);

@@ -94,16 +94,15 @@ static void output(struct task *t, struct stream *o, struct str data, struct str
         }
 }
 
-bool stream_drain(struct task *t, struct stream *o, struct arena *scratch, bool *ret_more)
+bool stream_drain(struct task *t, struct stream *o, struct arena *scratch)
 {
         static char data[65536];
         struct buf lines = BUF(64 << 20);
         struct str at = STR_NONE;
-        bool open = true, more = true;
+        bool more = true;
         for (int i = 0; more && i < READS_MAX; i++) {
-                ssize_t n = read(o->fd, data, sizeof data);
+                ssize_t n = read(o->duct.read, data, sizeof data);
                 more = n == (ssize_t)sizeof data;
-                open = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
                 if (n <= 0)
                         break;
                 if (!at.n)
@@ -113,16 +112,11 @@ bool stream_drain(struct task *t, struct stream *o, struct arena *scratch, bool 
         if (lines.n)
                 log_write(t, buf_str(&lines));
         buf_free(&lines);
-        *ret_more = more;
-        return open;
+        return more;
 }
 
-void stream_close(struct task *t, struct stream *o, struct arena *scratch)
+void stream_flush(struct task *t, struct stream *o, struct arena *scratch)
 {
-        if (o->fd < 0)
-                return;
-        close(o->fd);
-        o->fd = -1;
         if (o->line.n && !t->log_full) {
                 struct buf lines = BUF(1 << 20);
                 line_add(t, o->letter, wall_rfc3339((struct wall){clock_us()}, 6, scratch), buf_str(&o->line), &lines);

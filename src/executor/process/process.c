@@ -23,7 +23,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-struct report { char end; int64_t started_us, ended_us, status, cpu_us, rss_bytes; bool oom, private; struct str message; };
+struct report { char end; int64_t started_us, ended_us, status, cpu_us, rss_bytes, scratch; bool oom, private; struct str message; };
 
 struct known {
         struct known *next;
@@ -34,6 +34,7 @@ struct known {
         struct places places;
         struct buf order;         /* until it is answered */
         struct report report;
+        int64_t scratch;          /* number of its folder; -1: none */
         bool has_spec, sent, live, started, ended, stopping, due, busy, forgotten;
         bool named;               /* in the greeting */
 };
@@ -55,8 +56,9 @@ struct executor {
         struct buf in, out;
         struct arena *arena, *scratch;
         struct value images;
-        bool private, overlay_tried, overlay, greeted, closing;
+        bool private, overlay_tried, overlay, greeted, greeted_once, closing;
         struct known *table[BUCKETS];
+        struct scratch scratches;
         uint32_t live;            /* ordered and not ended */
         uint32_t due;
         int failures;             /* shepherds in a row that did not greet */
@@ -89,6 +91,7 @@ static struct known *known_add(struct executor *x, struct str key)
         k->arena = a;
         k->key = arena_str(a, key);
         k->order = BUF(FRAME_MAX);
+        k->scratch = -1;
         return attempt_parse(k->key, &k->id) ? k : NULL;
 }
 
@@ -116,7 +119,8 @@ static void remember(struct executor *x, struct known *k, const struct task_spec
                 const struct task_artifact_out *o = &spec->artifacts_out[i];
                 c->artifacts_out[i] = (struct task_artifact_out){arena_str(a, o->name), arena_str(a, o->path), arena_str(a, o->uri), o->optional};
         }
-        k->places = (struct places){.folder = arena_printf(a, "%.*s/runs/%.*s", STR_FMT(x->set.folder), STR_FMT(k->key)),
+        k->places = (struct places){.folder = scratch_path(&x->scratches, k->scratch, a),
+                                    .logs = arena_printf(a, "%.*s/runs/%.*s", STR_FMT(x->set.folder), STR_FMT(k->key)),
                                     .data = x->set.folder,
                                     .private = k->named ? k->report.private : x->private,
                                     .overlay = x->overlay};
@@ -162,6 +166,15 @@ struct collecting { uv_work_t work; struct executor *x; struct known *k; struct 
 
 static void released(struct executor *x);
 
+/* Nobody needs its files any more, but for the log. */
+static void release(struct executor *x, struct known *k)
+{
+        if (k->has_spec && k->spec.wants_result)
+                unlink(arena_printf(k->arena, "%.*s/result", STR_FMT(k->places.logs)).p);
+        scratch_release(&x->scratches, k->scratch, k->places.private, k->places.dirs_n > 0);
+        known_drop(x, k);
+}
+
 static void tell_end(struct executor *x, const struct known *k, const struct task_outcome *o)
 {
         x->sink(x->user, &(struct executor_event){EXECUTOR_ENDED, k->id, o->finished_at, o}); /* k may be gone after it */
@@ -182,7 +195,7 @@ static void collect_done(uv_work_t *work, int status)
         if (!x->closing && !c->k->forgotten)
                 tell_end(x, c->k, &c->outcome);
         else if (c->k->forgotten)
-                known_drop(x, c->k);
+                release(x, c->k);
         arena_free(c->arena);
         free(c);
         released(x);
@@ -294,7 +307,7 @@ static bool report_read(struct str frame, struct str *ret_key, struct report *r)
 {
         struct str text;
         char f;
-        *r = (struct report){.cpu_us = -1, .rss_bytes = -1};
+        *r = (struct report){.cpu_us = -1, .rss_bytes = -1, .scratch = -1};
         *ret_key = STR_NONE;
         while (field_next(&frame, &f, &text))
                 switch (f) {
@@ -307,6 +320,7 @@ static bool report_read(struct str frame, struct str *ret_key, struct report *r)
                 case FIELD_RSS: r->rss_bytes = field_number(text); break;
                 case FIELD_OOM: r->oom = true; break;
                 case FIELD_PRIVATE: r->private = true; break;
+                case FIELD_SCRATCH: r->scratch = field_number(text); break;
                 case FIELD_MESSAGE: r->message = text; break;
                 default: break;
                 }
@@ -316,7 +330,7 @@ static bool report_read(struct str frame, struct str *ret_key, struct report *r)
 /* P1, P2: what the shepherd has not named, it has never been told of. */
 static void greeted(struct executor *x)
 {
-        x->greeted = true;
+        x->greeted = x->greeted_once = true;
         x->failures = 0;
         EACH_KNOWN(x, k) {
                 if (!k->has_spec || k->ended)
@@ -343,6 +357,10 @@ static void on_report(struct executor *x, struct str key, const struct report *r
         if (r->end == END_UNKNOWN)
                 k->report.started_us = k->report.ended_us = clock_us();
         k->started = k->started || r->end != END_UNKNOWN;
+        if (k->scratch < 0 && r->scratch >= 0) {
+                k->scratch = r->scratch;
+                scratch_reserve(&x->scratches, k->scratch);
+        }
         if (r->end)
                 mark_ended(x, k, r->end, arena_str(k->arena, r->message));
         buf_free(&k->order);
@@ -576,7 +594,7 @@ static void try_overlay(struct executor *x)
         struct spawn s = {.mounts = &m, .mounts_n = 1, .private = true, .keep = none, .writable = none, .out = -1, .err = -1};
         x->overlay_tried = true;
         x->overlay = make_folders(m.to, NULL) && make_folders(m.upper, NULL) && make_folders(m.work, NULL) && !spawn_try(&s, &step);
-        remove_tree(base, false);
+        remove_tree(base);
         arena_free(a);
 }
 
@@ -599,6 +617,7 @@ static void executor_free(struct executor *x)
         for (size_t i = 0; i < BUCKETS; i++)
                 while (x->table[i])
                         known_drop(x, x->table[i]);
+        scratch_free(&x->scratches);
         buf_free(&x->in);
         buf_free(&x->out);
         arena_free(x->scratch);
@@ -636,6 +655,8 @@ static bool process_open(const struct executor_settings *s, struct uv_loop_s *lo
         ok = ok && (!s->images.n || json_read(arena_str(x->arena, s->images), NULL, x->arena, &x->images, e) || error_wrap(e, "setting executor.process.images"));
         ok = ok && make_folders(x->set.folder.p, e);
         ok = ok && (!access(x->set.folder.p, W_OK) || error_set(e, ERROR_IO, "the data folder %.*s cannot be written: %s", STR_FMT(x->set.folder), strerror(errno)));
+        if (ok)
+                scratch_init(&x->scratches, x->set.folder, x->arena);
         if (!ok || !choose_isolation(x, e)) {
                 executor_free(x);
                 return false;
@@ -664,7 +685,7 @@ static void order_give(struct executor *x, struct known *k, const struct task_sp
 {
         struct arena *a = arena_new();
         struct error problem = {0};
-        if (!order_make(&x->order, k->key, &k->places, spec, a, &k->order, &problem)) {
+        if (!order_make(&x->order, k->key, k->scratch, &k->places, spec, a, &k->order, &problem)) {
                 buf_free(&k->order);
                 end_here(x, k, RECORD_NOT_RUN, str_from(problem.text));
         } else {
@@ -678,8 +699,11 @@ static void order_give(struct executor *x, struct known *k, const struct task_sp
 
 static bool process_start(struct executor *x, const struct attempt_id *id, const struct task_spec *spec, struct error *e)
 {
+        if (!x->greeted_once && !wait_greeting(x, e)) /* which scratch folders are in use */
+                return false;
         struct str key = attempt_key(id, x->scratch);
         struct known *k = known_get(x, key);
+        struct error problem = {0};
         if (k) { /* it runs, or has ended: said once more */
                 if (!k->has_spec)
                         remember(x, k, spec);
@@ -694,8 +718,12 @@ static bool process_start(struct executor *x, const struct attempt_id *id, const
                 return error_set(e, ERROR_INTERNAL, "an attempt with an unusable id: %.*s", STR_FMT(key));
         if (x->private && !x->overlay_tried && declares_files(spec))
                 try_overlay(x);
+        bool ok = scratch_take(&x->scratches, x->private, &k->scratch, &problem);
         remember(x, k, spec);
-        order_give(x, k, spec);
+        if (ok)
+                order_give(x, k, spec);
+        else
+                end_here(x, k, RECORD_NOT_RUN, str_from(problem.text));
         return true;
 }
 
@@ -739,11 +767,10 @@ static void process_forget(struct executor *x, const struct attempt_id *id)
         struct known *k = known_get(x, key);
         if (x->greeted)
                 send_simple(x, "forget", key);
-        remove_tree(arena_printf(x->scratch, "%.*s/runs/%.*s", STR_FMT(x->set.folder), STR_FMT(key)).p, true);
         if (k && k->busy)
                 k->forgotten = true;
         else if (k)
-                known_drop(x, k);
+                release(x, k);
 }
 
 static struct str process_log_path(struct str folder, const struct attempt_id *id, struct arena *a)

@@ -15,7 +15,7 @@ enum field {
         FIELD_GREETED = 'G',  /* from the shepherd: everything that it knows has been told */
         /* start */
         FIELD_PROGRAM = 'p', FIELD_ARG = 'a', FIELD_ENV = 'e', FIELD_FOLDER = 'f', FIELD_CWD = 'c', FIELD_RESULT = 'r', FIELD_LOG_MAX = 'l', FIELD_GRACE = 'g',
-        FIELD_MEMORY = 'm', FIELD_CPU = 'C', FIELD_TMP = 't', FIELD_KEEP = 'k', FIELD_SANDBOX = 's', FIELD_WRITABLE = 'w',
+        FIELD_MEMORY = 'm', FIELD_CPU = 'C', FIELD_SCRATCH = 'z', FIELD_TMP = 't', FIELD_KEEP = 'k', FIELD_SANDBOX = 's', FIELD_WRITABLE = 'w',
         FIELD_OVER = 'o', FIELD_UPPER = 'u', FIELD_WORK = 'x', FIELD_ENTRY = 'n', /* the last three are of the last FIELD_OVER */
         /* from the shepherd */
         FIELD_STARTED = 'S',  /* µs */
@@ -36,6 +36,9 @@ bool frame_take(const struct buf *in, size_t *at, struct str *ret);
 void frame_drop(struct buf *in, size_t n); /* the first n bytes */
 struct str attempt_key(const struct attempt_id *id, struct arena *a); /* "uid/node.epoch.attempt" */
 bool attempt_parse(struct str key, struct attempt_id *ret);
+/* Scratch folders are numbered and used again; the name tells them from those of any other data folder: "<data>/scratch/<device>.<inode>." before
+ * the number. STR_NONE when the data folder is gone. */
+struct str scratch_prefix(struct str data, struct arena *a);
 int64_t clock_us(void);   /* wall clock */
 int64_t boot_ticks(void); /* since boot, in the ticks of /proc/PID/stat */
 enum { OWNER_FD = 3 }; /* the shepherd's connection to the Weft that starts it */
@@ -56,7 +59,8 @@ struct spawn {
         char *const *writable;     /* sandbox: folders that stay writable; NULL-terminated */
         int64_t memory_bytes;
         bool private, sandbox;
-        int out, err;              /* write ends */
+        int in, out, err;          /* its standard input and the write ends */
+        uint64_t files_max;        /* soft limit of descriptors to go back to; 0: as it is */
         int *status;               /* sandbox: shared memory, where its first process leaves the wait status of the command */
 };
 /* pid, or -errno; *ret_step names what failed. The child leads a session and a group of its own. */
@@ -69,11 +73,13 @@ struct kin { /* what tells that a process is of an attempt */
         const char *key;           /* WEFT_ATTEMPT in its environment */
         int leader;                /* its session; 0: not known */
         uint64_t pipes[2];         /* its output goes here; 0: none */
-        bool private;              /* its mounts come from runs/<key>/ */
+        const char *mount;         /* part of the path that its mounts come from; NULL: none of its own */
 };
 /* In ticks since boot; 0 when there is no such process or it is dead and only waits to be reaped. */
 int64_t process_start_time(int pid);
-/* Children of this process that are kin but not in `except` (their number `except_n`), and their descendants: signalled. Returns how many. */
+/* How many children this process has besides `except`, which is sorted. */
+size_t kin_strays(const int *except, size_t except_n);
+/* Those of them that are kin, and their descendants: signalled. Returns how many. */
 int kin_signal(const struct kin *k, int sig, const int *except, size_t except_n);
 int descendants_signal(int pid, int sig); /* those of a living process, without itself */
 /* The same among all processes of the machine, for attempts whose shepherd died. */
@@ -93,7 +99,7 @@ struct record {
         char kind;
         struct str key;
         int64_t pid, start, slack; /* start time of the process: from `start`, at most `slack` ticks later */
-        int64_t pipes[2], private;
+        int64_t pipes[2], private, scratch;
         int64_t status, started_us, ended_us, cpu_us, rss_bytes;
         struct str boot;
 };
@@ -107,7 +113,8 @@ struct str boot_id(struct arena *a);
 /* ---- places.c: where a path of the task is on this side ---- */
 struct place { struct str dir; bool mirror; char **entries; }; /* a folder of the machine with the task's changes; mirror: without overlayfs */
 struct places {
-        struct str folder;         /* runs/<uid>/<node>.<epoch>.<attempt> */
+        struct str folder;         /* its scratch folder */
+        struct str logs;           /* runs/<uid>/<node>.<epoch>.<attempt>: log and result */
         struct str data;           /* the data folder: seen as it is */
         struct str cwd;            /* of the task, as it sees it */
         bool private, overlay;     /* overlay: the kernel has it */
@@ -123,6 +130,17 @@ bool place_find(const struct places *p, struct str path, struct arena *a, struct
 struct str path_clean(struct str path, struct arena *a); /* without "//", "/./", "/../" */
 bool path_within(struct str path, struct str folder);
 
+/* ---- scratch.c: the folders that attempts work in ---- */
+enum { SCRATCH_MAX = 1 << 20 };
+struct scratch { struct str prefix; unsigned char *state; size_t n; };
+void scratch_init(struct scratch *s, struct str data, struct arena *a); /* the prefix is in `a` */
+void scratch_free(struct scratch *s);
+struct str scratch_path(const struct scratch *s, int64_t no, struct arena *a);
+void scratch_reserve(struct scratch *s, int64_t no); /* an attempt of a Weft before this one has it */
+/* A free one, made and empty: the folder itself is the task's, or with `private` its `tmp`. */
+bool scratch_take(struct scratch *s, bool private, int64_t *ret, struct error *e);
+void scratch_release(struct scratch *s, int64_t no, bool private, bool over); /* empties it; over: with the folders beside `tmp` */
+
 /* ---- files.c: what goes in and what comes out ---- */
 enum { RESULT_BYTES_MAX = 256 << 10 };
 bool stage(const struct places *p, const struct task_spec *spec, struct arena *a, struct error *e);
@@ -136,7 +154,9 @@ bool copy_tree(const char *from, const char *to, int64_t *ret_bytes, struct erro
 bool read_fd(int fd, size_t max, struct arena *a, struct task_output *ret); /* closes fd; false when it is no plain file */
 struct str file_digest(const char *path, struct arena *a); /* "sha256:…" of a plain file, else empty */
 int64_t tree_size(const char *path);
-void remove_tree(const char *path, bool keep_log); /* keep_log: of an attempt's folder the log, and so the folder, stay */
+void remove_tree(const char *path);
+/* Makes a folder that is there and empty out of whatever is at `path`. */
+bool fresh_folder(const char *path, uint32_t mode, struct error *e);
 
 /* ---- images.c ---- */
 struct image { struct str *entrypoint; size_t entrypoint_n; struct str path, python; const struct value *env; };
@@ -150,7 +170,7 @@ struct order { /* of the executor */
         bool sandbox;
 };
 /* Stages the files and writes the request. False: it cannot be started, and why. */
-bool order_make(const struct order *o, struct str key, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *ret, struct error *e);
+bool order_make(const struct order *o, struct str key, int64_t scratch, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *ret, struct error *e);
 
 /* ---- python.c ---- */
 struct environment { struct str *lines; size_t n, cap; struct arena *arena; };

@@ -26,19 +26,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 3000, SWEEP_MS = 2, BUCKETS = 256, COMPACT_BYTES = 4 << 20, KEY_MAX = 400 };
-
+enum { IDLE_MS = 3000, SWEEP_MS = 2, BUCKETS = 256, COMPACT_BYTES = 4 << 20, KEY_MAX = 400, DUCTS_KEPT = 64, WATCH_US = 2000 };
 static const int64_t SWEEP_US = 30 * US_PER_S; /* how long a process may take to die of SIGKILL before its end is told all the same */
 static const int64_t TAKE_OVER_US = 10 * US_PER_S;
 
 struct shepherd {
         const char *folder;
-        int epoll, listener, owner, signals, journal;
+        int epoll, listener, owner, signals, journal, null;
+        struct duct ducts[DUCTS_KEPT]; /* free ones */
+        uint32_t ducts_n;
+        int64_t journal_bytes;     /* written by this shepherd */
+        uint64_t files_max;        /* soft limit of descriptors, when it has been raised */
+        struct str scratch_prefix;
         bool owner_waits;          /* for the socket to be writable */
         struct buf in, out, lines; /* lines: of the journal */
         struct buf frame;          /* being made */
         struct task *table[BUCKETS];
-        uint32_t known, running, sweeping, stopping;
+        uint32_t known, running, sweeping, stopping, unwatched;
         struct str boot;
         struct arena *arena;   /* of the process */
         struct arena *scratch; /* of a turn */
@@ -63,7 +67,8 @@ static struct task *task_new(struct shepherd *s, struct str key)
         if (!t)
                 abort();
         t->key = strndup(key.p, key.n);
-        t->log = t->streams[0].fd = t->streams[1].fd = -1;
+        t->log = -1;
+        t->streams[0].duct = t->streams[1].duct = (struct duct){-1, -1, 0};
         t->streams[0].letter = 'o';
         t->streams[1].letter = 'e';
         t->streams[0].line = t->streams[1].line = BUF(LINE_MAX_BYTES + 16);
@@ -75,13 +80,21 @@ static struct task *task_new(struct shepherd *s, struct str key)
         return t;
 }
 
+static void duct_close(struct duct *d)
+{
+        if (d->read >= 0) {
+                close(d->read);
+                close(d->write);
+        }
+        *d = (struct duct){-1, -1, 0};
+}
+
 static void task_free(struct shepherd *s, struct task *t)
 {
         *slot(s, str_from(t->key)) = t->next;
         s->known--;
         for (int i = 0; i < 2; i++) {
-                if (t->streams[i].fd >= 0)
-                        close(t->streams[i].fd);
+                duct_close(&t->streams[i].duct);
                 buf_free(&t->streams[i].line);
         }
         if (t->log >= 0)
@@ -104,10 +117,11 @@ static struct record record_of(const struct shepherd *s, const struct task *t, c
         return r;
 }
 
-static void journal(struct shepherd *s, const struct record *r)
+/* S2: in one write for all that a turn has to note, before anything of it is told. */
+static void journal_now(struct shepherd *s)
 {
-        journal_put(&s->lines, r);
-        if (!journal_write(s->journal, &s->lines))
+        s->journal_bytes += (int64_t)s->lines.n;
+        if (s->lines.n && !journal_write(s->journal, &s->lines))
                 fprintf(stderr, "weft shepherd: writing its journal: %s\n", strerror(errno));
 }
 
@@ -123,6 +137,7 @@ static void tell_task(struct shepherd *s, const struct task *t)
         field_int(b, FIELD_STARTED, t->start.started_us);
         if (t->start.private)
                 field_int(b, FIELD_PRIVATE, 1);
+        field_int(b, FIELD_SCRATCH, t->start.scratch);
         if (t->ended) {
                 field_put(b, FIELD_END, (struct str){&t->end.kind, 1});
                 field_int(b, FIELD_STATUS, t->end.status);
@@ -135,26 +150,35 @@ static void tell_task(struct shepherd *s, const struct task *t)
         frame_put(&s->out, buf_str(b));
 }
 
-static void owner_gone(struct shepherd *s)
-{
-        if (s->owner >= 0)
-                close(s->owner);
-        s->owner = -1;
-        s->owner_waits = false;
-        buf_clear(&s->in);
-        buf_clear(&s->out);
-}
-
 static void epoll_set(struct shepherd *s, int op, int fd, uint32_t events, void *what)
 {
         struct epoll_event x = {.events = events, .data.ptr = what};
         epoll_ctl(s->epoll, op, fd, &x);
 }
 
+/* A child that has not closed its copies yet (the parent goes on before execve does that) keeps what is behind a descriptor alive: closing
+ * alone would not take it out of the queue. */
+static void unwatch_close(struct shepherd *s, int fd)
+{
+        epoll_set(s, EPOLL_CTL_DEL, fd, 0, NULL);
+        close(fd);
+}
+
+static void owner_gone(struct shepherd *s)
+{
+        if (s->owner >= 0)
+                unwatch_close(s, s->owner);
+        s->owner = -1;
+        s->owner_waits = false;
+        buf_clear(&s->in);
+        buf_clear(&s->out);
+}
+
 static void tell_now(struct shepherd *s)
 {
         if (s->owner < 0 || !s->out.n)
                 return;
+        journal_now(s);
         if (!frame_flush(s->owner, &s->out)) {
                 owner_gone(s); /* it comes back and is told everything */
                 return;
@@ -167,33 +191,84 @@ static void tell_now(struct shepherd *s)
 
 /* ---- ending ---- */
 
-static struct kin kin_of(const struct task *t)
+static void unwatch(struct shepherd *s, struct task *t)
 {
-        return (struct kin){t->key, (int)t->start.pid, {(uint64_t)t->start.pipes[0], (uint64_t)t->start.pipes[1]}, t->start.private != 0};
+        for (int i = 0; t->watched && i < 2; i++)
+                epoll_set(s, EPOLL_CTL_DEL, t->streams[i].duct.read, 0, NULL);
+        s->unwatched -= t->start.pid && !t->watched;
+        t->watched = false;
+}
+
+/* Most tasks are over before it is worth the while to wait for what they say: it is read when they end. */
+static void watch_overdue(struct shepherd *s)
+{
+        int64_t now = clock_us();
+        EACH_TASK(s, t) {
+                if (t->ended || !t->start.pid || t->watched || t->watch_at_us > now)
+                        continue;
+                for (int i = 0; i < 2; i++)
+                        epoll_set(s, EPOLL_CTL_ADD, t->streams[i].duct.read, EPOLLIN, t);
+                t->watched = true;
+                s->unwatched--;
+        }
+}
+
+static const char *mount_of(struct shepherd *s, const struct task *t, struct arena *a)
+{
+        if (!t->start.private || t->start.scratch < 0 || !s->scratch_prefix.n)
+                return NULL;
+        struct str prefix = s->scratch_prefix;
+        size_t at = str_find(prefix, STR("/scratch/"), 0), next;
+        while ((next = str_find(prefix, STR("/scratch/"), at + 1)) != SIZE_MAX)
+                at = next;
+        return arena_printf(a, "%.*s%lld/", STR_FMT(str_sub(prefix, at, prefix.n)), (long long)t->start.scratch).p;
+}
+
+static struct kin kin_of(struct shepherd *s, const struct task *t, struct arena *a)
+{
+        return (struct kin){t->key, (int)t->start.pid, {(uint64_t)t->start.pipes[0], (uint64_t)t->start.pipes[1]}, mount_of(s, t, a)};
+}
+
+static int by_number(const void *a, const void *b) { return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b); }
+
+/* Main processes that live, or wait to be reaped; sorted. */
+static int *mains(struct shepherd *s, size_t *ret_n)
+{
+        int *pids = arena_alloc_array(s->scratch, sizeof *pids, s->running + 1u);
+        size_t n = 0;
+        EACH_TASK(s, x)
+                if (x->start.pid && !x->exited && n < s->running)
+                        pids[n++] = (int)x->start.pid;
+        qsort(pids, n, sizeof *pids, by_number);
+        *ret_n = n;
+        return pids;
 }
 
 /* Signals what an attempt has running besides its main process; how many that were. */
 static int signal_kin(struct shepherd *s, const struct task *t, int sig)
 {
-        int *mains = arena_alloc_array(s->scratch, sizeof *mains, s->running + 1u);
-        size_t n = 0;
-        EACH_TASK(s, x)
-                if (x->start.pid && !x->exited && n < s->running)
-                        mains[n++] = (int)x->start.pid;
-        struct kin k = kin_of(t);
+        size_t n;
+        int *pids = mains(s, &n);
+        struct kin k = kin_of(s, t, s->scratch);
         int below = t->exited ? 0 : descendants_signal((int)t->start.pid, sig);
-        return below + kin_signal(&k, sig, mains, n);
+        return below + kin_signal(&k, sig, pids, n);
 }
 
-static void finish(struct shepherd *s, struct task *t)
+/* `clean`: nobody is left who could write into its ducts. */
+static void finish(struct shepherd *s, struct task *t, bool clean)
 {
-        for (int i = 0; i < 2; i++)
-                if (t->streams[i].fd >= 0) {
-                        bool more = true; /* nobody is left to write: what is in the pipe is all there will be */
-                        while (more && stream_drain(t, &t->streams[i], s->scratch, &more))
-                                ;
-                        stream_close(t, &t->streams[i], s->scratch);
+        unwatch(s, t);
+        for (int i = 0; i < 2; i++) {
+                struct stream *o = &t->streams[i];
+                while (stream_drain(t, o, s->scratch) && clean) /* what is in the pipe is all there will be */
+                        ;
+                stream_flush(t, o, s->scratch);
+                if (clean && s->ducts_n < DUCTS_KEPT && !fcntl(o->duct.write, F_SETFL, 0)) {
+                        s->ducts[s->ducts_n++] = o->duct;
+                        o->duct = (struct duct){-1, -1, 0};
                 }
+                duct_close(&o->duct);
+        }
         if (t->log >= 0)
                 close(t->log);
         t->log = -1;
@@ -202,16 +277,30 @@ static void finish(struct shepherd *s, struct task *t)
         s->sweeping--;
         s->running--;
         s->stopping -= t->stopping;
-        journal(s, &t->end); /* S2 */
+        journal_put(&s->lines, &t->end);
         tell_task(s, t);
 }
 
 /* S3: the main process is gone; so are the others, or they are killed, and then it has ended. */
 static void sweep(struct shepherd *s, struct task *t)
 {
-        if (signal_kin(s, t, SIGKILL) && clock_us() < t->sweep_until_us)
-                return;
-        finish(s, t);
+        bool left = signal_kin(s, t, SIGKILL) > 0;
+        if (!left || clock_us() >= t->sweep_until_us)
+                finish(s, t, !left);
+}
+
+static void sweep_all(struct shepherd *s)
+{
+        size_t n;
+        int *pids = mains(s, &n);
+        bool strays = kin_strays(pids, n) > 0;
+        EACH_TASK(s, t)
+                if (t->exited && !t->ended) {
+                        if (strays)
+                                sweep(s, t);
+                        else
+                                finish(s, t, true);
+                }
 }
 
 static void exited(struct shepherd *s, struct task *t, int status, const struct rusage *use)
@@ -226,7 +315,6 @@ static void exited(struct shepherd *s, struct task *t, int status, const struct 
         t->end.rss_bytes = use->ru_maxrss * 1024;
         t->sweep_until_us = t->end.ended_us + SWEEP_US;
         s->sweeping++;
-        sweep(s, t);
 }
 
 static void reap(struct shepherd *s)
@@ -235,7 +323,7 @@ static void reap(struct shepherd *s)
         for (;;) {
                 info.si_pid = 0;
                 if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
-                        return;
+                        break;
                 struct task *task = NULL;
                 EACH_TASK(s, t)
                         if (!t->exited && t->start.pid == info.si_pid)
@@ -247,85 +335,11 @@ static void reap(struct shepherd *s)
                 if (wait4(info.si_pid, &status, WNOHANG, &use) == info.si_pid && task)
                         exited(s, task, status, &use);
         }
+        if (s->sweeping)
+                sweep_all(s);
 }
 
 /* ---- starting ---- */
-
-/* A request, whose texts stay in the frame it came in. */
-struct request { struct str what, key, folder; struct spawn spawn; bool wants_result; int64_t log_max, grace_us; };
-
-struct texts { char **p; size_t n; };
-
-static void push(struct texts *to, struct str text) { to->p[to->n++] = (char *)text.p; }
-
-static void request_read(struct str frame, struct arena *a, struct request *r)
-{
-        size_t fields = 0;
-        struct str rest = frame, text;
-        char f;
-        *r = (struct request){.log_max = 64 << 20, .grace_us = 10 * US_PER_S, .spawn = {.out = -1, .err = -1}};
-        while (field_next(&rest, &f, &text))
-                fields++;
-        struct texts args = {arena_alloc_array(a, sizeof(char *), fields + 1), 0}, env = {arena_alloc_array(a, sizeof(char *), fields + 2), 0};
-        struct texts keep = {NULL, 0}, writable = {NULL, 0}, entries = {NULL, 0};
-        struct spawn *x = &r->spawn;
-        for (rest = frame; field_next(&rest, &f, &text);)
-                switch (f) {
-                case FIELD_DO: r->what = text; break;
-                case FIELD_KEY: r->key = text; break;
-                case FIELD_FOLDER: r->folder = text; break;
-                case FIELD_PROGRAM: x->path = text.p; break;
-                case FIELD_CWD: x->cwd = text.p; break;
-                case FIELD_ARG: push(&args, text); break;
-                case FIELD_ENV: push(&env, text); break;
-                case FIELD_RESULT: r->wants_result = field_number(text); break;
-                case FIELD_LOG_MAX: r->log_max = field_number(text); break;
-                case FIELD_GRACE: r->grace_us = field_number(text); break;
-                case FIELD_MEMORY: x->memory_bytes = field_number(text); break;
-                case FIELD_SANDBOX: x->sandbox = true; break;
-                case FIELD_TMP:
-                        x->tmp = text.p;
-                        x->private = true;
-                        break;
-                case FIELD_KEEP:
-                        if (!keep.p)
-                                keep.p = arena_alloc_array(a, sizeof(char *), fields + 1);
-                        push(&keep, text);
-                        break;
-                case FIELD_WRITABLE:
-                        if (!writable.p)
-                                writable.p = arena_alloc_array(a, sizeof(char *), fields + 1);
-                        push(&writable, text);
-                        break;
-                case FIELD_OVER:
-                        if (!x->mounts)
-                                x->mounts = arena_alloc_array(a, sizeof *x->mounts, fields);
-                        x->mounts[x->mounts_n++].to = text.p;
-                        entries = (struct texts){arena_alloc_array(a, sizeof(char *), fields + 1), 0};
-                        x->mounts[x->mounts_n - 1].entries = entries.p;
-                        break;
-                case FIELD_UPPER:
-                        if (x->mounts_n)
-                                x->mounts[x->mounts_n - 1].upper = text.p;
-                        break;
-                case FIELD_WORK:
-                        if (x->mounts_n)
-                                x->mounts[x->mounts_n - 1].work = text.p;
-                        break;
-                case FIELD_ENTRY:
-                        if (entries.p)
-                                push(&entries, text);
-                        break;
-                default: /* of another version */
-                        break;
-                }
-        x->argv = args.p;
-        x->envp = env.p;
-        x->keep = keep.p;
-        x->writable = writable.p;
-        if (r->key.n)
-                env.p[env.n] = (char *)arena_printf(a, "WEFT_ATTEMPT=%.*s", STR_FMT(r->key)).p;
-}
 
 static void not_run(struct shepherd *s, struct task *t, const char *what, const char *subject, int error)
 {
@@ -335,57 +349,83 @@ static void not_run(struct shepherd *s, struct task *t, const char *what, const 
         t->exited = t->ended = true;
         t->end = record_of(s, t, RECORD_NOT_RUN);
         t->end.ended_us = clock_us();
-        journal(s, &t->end);
+        for (int i = 0; i < 2; i++)
+                duct_close(&t->streams[i].duct);
+        journal_put(&s->lines, &t->end);
         tell_task(s, t);
 }
 
-static bool pipe_for(struct stream *o, int *ret_write, int64_t *ret_id)
+/* More tasks at once than the soft limit of descriptors allows: raised here, and put back in the children. */
+static bool raise_files(struct shepherd *s)
+{
+        struct rlimit limit;
+        if (s->files_max || getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= limit.rlim_max)
+                return false;
+        s->files_max = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        return !setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool duct_take(struct shepherd *s, struct duct *ret)
 {
         int p[2];
         struct stat st;
-        if (pipe2(p, O_CLOEXEC))
+        if (s->ducts_n) {
+                *ret = s->ducts[--s->ducts_n];
+                return true;
+        }
+        if (pipe2(p, O_CLOEXEC) && (errno != EMFILE || !raise_files(s) || pipe2(p, O_CLOEXEC)))
                 return false;
         fcntl(p[0], F_SETFL, O_NONBLOCK);
-        *ret_id = fstat(p[0], &st) ? 0 : (int64_t)st.st_ino;
-        o->fd = p[0];
-        *ret_write = p[1];
+        *ret = (struct duct){p[0], p[1], fstat(p[0], &st) ? 0 : (int64_t)st.st_ino};
         return true;
 }
 
-static void start(struct shepherd *s, const struct request *r)
+struct starting { struct starting *next; struct task *t; struct request r; };
+
+/* The first half of a start: all that can be noted before there is a process. */
+static struct task *prepare(struct shepherd *s, const struct request *r)
 {
         struct task *t = *slot(s, r->key);
         if (t) { /* S1 */
                 tell_task(s, t);
-                return;
+                return NULL;
         }
         if (!r->key.n || r->key.n > KEY_MAX || !r->folder.n || !r->spawn.argv[0])
-                return;
+                return NULL;
         t = task_new(s, r->key);
         t->folder = strndup(r->folder.p, r->folder.n);
         t->wants_result = r->wants_result;
         t->log_max = r->log_max;
         t->grace_us = r->grace_us;
-        struct spawn x = r->spawn;
-        t->start.private = x.private;
+        t->start.private = r->spawn.private;
+        t->start.scratch = r->scratch;
         t->start.started_us = clock_us();
-        if (!pipe_for(&t->streams[0], &x.out, &t->start.pipes[0]) || !pipe_for(&t->streams[1], &x.err, &t->start.pipes[1])) {
-                int error = errno;
-                if (x.out >= 0)
-                        close(x.out);
-                not_run(s, t, "making a pipe for its output", "", error);
-                return;
+        for (int i = 0; i < 2; i++) {
+                if (!duct_take(s, &t->streams[i].duct)) {
+                        not_run(s, t, "making a pipe for its output", "", errno);
+                        return NULL;
+                }
+                t->start.pipes[i] = t->streams[i].duct.id;
         }
+        struct record intent = record_of(s, t, RECORD_INTENT);
+        journal_put(&s->lines, &intent);
+        return t;
+}
+
+static void launch(struct shepherd *s, struct task *t, const struct request *r)
+{
+        struct spawn x = r->spawn;
+        const char *step = "";
+        x.in = s->null;
+        x.out = t->streams[0].duct.write;
+        x.err = t->streams[1].duct.write;
+        x.files_max = s->files_max;
         if (x.sandbox)
                 x.status = t->status = mmap(NULL, sizeof *t->status, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        struct record intent = record_of(s, t, RECORD_INTENT);
-        journal(s, &intent); /* S2 */
-        const char *step = "";
         t->start.start = boot_ticks();
         int pid = !x.path ? -ENOENT : x.status == MAP_FAILED ? -ENOMEM : spawn_process(&x, &step);
         t->start.slack = boot_ticks() - t->start.start;
-        close(x.out);
-        close(x.err);
         if (x.status == MAP_FAILED)
                 t->status = NULL;
         if (pid < 0) {
@@ -393,12 +433,22 @@ static void start(struct shepherd *s, const struct request *r)
                 return;
         }
         t->start.pid = pid;
+        t->watch_at_us = t->start.started_us + WATCH_US;
         s->running++;
-        for (int i = 0; i < 2; i++)
-                epoll_set(s, EPOLL_CTL_ADD, t->streams[i].fd, EPOLLIN, t);
+        s->unwatched++;
         struct record began = record_of(s, t, RECORD_START);
-        journal(s, &began);
+        journal_put(&s->lines, &began);
         tell_task(s, t);
+}
+
+/* S2: the intents are in the journal before the first process is made. */
+static void launch_all(struct shepherd *s, struct starting **list)
+{
+        if (*list)
+                journal_now(s);
+        for (struct starting *x = *list; x; x = x->next)
+                launch(s, x->t, &x->r);
+        *list = NULL;
 }
 
 /* ---- stopping ---- */
@@ -450,13 +500,7 @@ static void kill_overdue(struct shepherd *s)
 /* Writes what is still known to a new journal when most of the old one is about attempts that are forgotten. */
 static void compact(struct shepherd *s)
 {
-        struct stat st;
-        if (!s->known) {
-                if (ftruncate(s->journal, 0))
-                        fprintf(stderr, "weft shepherd: emptying its journal: %s\n", strerror(errno));
-                return;
-        }
-        if (fstat(s->journal, &st) || st.st_size < COMPACT_BYTES || st.st_size < (off_t)s->known * 2000)
+        if (s->journal_bytes < COMPACT_BYTES || s->journal_bytes < (int64_t)s->known * 2000)
                 return;
         char new[4096], old[4096];
         snprintf(new, sizeof new, "%s/shepherd.journal.new", s->folder);
@@ -466,6 +510,7 @@ static void compact(struct shepherd *s)
                 struct record r = t->ended ? t->end : record_of(s, t, RECORD_START);
                 journal_put(&s->lines, &r);
         }
+        s->journal_bytes = (int64_t)s->lines.n;
         if (fd >= 0 && journal_write(fd, &s->lines) && !rename(new, old)) {
                 close(s->journal);
                 s->journal = fd;
@@ -480,13 +525,9 @@ static void forget(struct shepherd *s, struct str key)
         if (!t || !t->ended)
                 return;
         struct record r = record_of(s, t, RECORD_FORGET);
-        task_free(s, t);
         r.key = key;
-        journal_put(&s->lines, &r); /* goes with the next record: one that is lost only leaves an attempt that nobody asks about */
-        if (!s->known || s->lines.n > 4096) {
-                journal_write(s->journal, &s->lines);
-                compact(s);
-        }
+        journal_put(&s->lines, &r);
+        task_free(s, t);
 }
 
 /* ---- coming back after a shepherd that died ---- */
@@ -519,7 +560,7 @@ static void lost(struct shepherd *s, struct task *t, bool proved)
         t->message = strdup(!str_eq(t->start.boot, s->boot) ? "the machine was restarted while it ran"
                             : proved ? "the process that watched over it was ended while it ran: what it would have returned is not known, and what was left of it was killed"
                                      : "the process that watched over it was ended while it ran; some of its processes could not be killed");
-        journal(s, &t->end);
+        journal_put(&s->lines, &t->end);
 }
 
 /* S4. Another boot id is proof enough; else what is still alive of the attempt is killed until nothing is found. */
@@ -533,7 +574,7 @@ static void take_over(struct shepherd *s)
                         continue;
                 int64_t since = t->start.pid ? process_start_time((int)t->start.pid) : 0;
                 bool same = since && since >= t->start.start && since <= t->start.start + t->start.slack;
-                k[n] = kin_of(t);
+                k[n] = kin_of(s, t, s->arena);
                 if (since && !same)
                         k[n].leader = 0; /* the number has been given to somebody else, so nobody of its session is left */
                 if (same)
@@ -549,18 +590,6 @@ static void take_over(struct shepherd *s)
 
 /* ---- the loop ---- */
 
-static void request(struct shepherd *s, struct str frame)
-{
-        struct request r;
-        request_read(frame, s->scratch, &r);
-        if (str_eq_c(r.what, "start"))
-                start(s, &r);
-        else if (str_eq_c(r.what, "stop"))
-                stop(s, r.key);
-        else if (str_eq_c(r.what, "forget"))
-                forget(s, r.key);
-}
-
 static void from_owner(struct shepherd *s)
 {
         static char data[65536];
@@ -574,8 +603,24 @@ static void from_owner(struct shepherd *s)
         buf_add(&s->in, (struct str){data, (size_t)n});
         size_t at = 0;
         struct str frame;
-        while (frame_take(&s->in, &at, &frame))
-                request(s, frame);
+        struct starting *starts = NULL, **end = &starts;
+        while (frame_take(&s->in, &at, &frame)) {
+                struct starting *x = ARENA_NEW(s->scratch, struct starting);
+                request_read(frame, s->scratch, &x->r);
+                if (str_eq_c(x->r.what, "start")) {
+                        x->t = prepare(s, &x->r);
+                        if (x->t) {
+                                *end = x;
+                                end = &x->next;
+                        }
+                } else if (str_eq_c(x->r.what, "stop")) {
+                        launch_all(s, &starts);
+                        end = &starts;
+                        stop(s, x->r.key);
+                } else if (str_eq_c(x->r.what, "forget"))
+                        forget(s, x->r.key);
+        }
+        launch_all(s, &starts);
         frame_drop(&s->in, at);
 }
 
@@ -607,7 +652,7 @@ static void accept_owner(struct shepherd *s)
 
 static int timeout_ms(const struct shepherd *s)
 {
-        if (s->sweeping)
+        if (s->sweeping || s->unwatched)
                 return SWEEP_MS;
         if (!s->stopping)
                 return s->owner < 0 && !s->running ? IDLE_MS : -1;
@@ -623,7 +668,7 @@ static bool turn(struct shepherd *s)
 {
         enum { EVENTS = 64 };
         struct epoll_event events[EVENTS];
-        bool child = false, owner = false, listener = false, more;
+        bool child = false, owner = false, listener = false;
         int n = epoll_wait(s->epoll, events, EVENTS, timeout_ms(s));
         for (int i = 0; i < n; i++) {
                 void *what = events[i].data.ptr;
@@ -633,12 +678,9 @@ static bool turn(struct shepherd *s)
                         owner = true;
                 else if (what == &s->listener)
                         listener = true;
-                else {
-                        struct task *t = what;
+                else
                         for (int k = 0; k < 2; k++)
-                                if (t->streams[k].fd >= 0 && !stream_drain(t, &t->streams[k], s->scratch, &more))
-                                        stream_close(t, &t->streams[k], s->scratch);
-                }
+                                stream_drain(what, &((struct task *)what)->streams[k], s->scratch);
         }
         if (child) {
                 struct signalfd_siginfo info;
@@ -646,9 +688,9 @@ static bool turn(struct shepherd *s)
                 reap(s);
         }
         if (s->sweeping && !n)
-                EACH_TASK(s, t)
-                        if (t->exited && !t->ended)
-                                sweep(s, t);
+                sweep_all(s);
+        if (s->unwatched)
+                watch_overdue(s);
         if (s->stopping)
                 kill_overdue(s);
         if (owner && s->owner >= 0)
@@ -656,6 +698,8 @@ static bool turn(struct shepherd *s)
         if (listener)
                 accept_owner(s);
         tell_now(s);
+        journal_now(s);
+        compact(s);
         arena_reset(s->scratch);
         return n != 0 || s->owner >= 0 || s->running;
 }
@@ -676,6 +720,19 @@ static bool lock(const char *folder)
         return fd >= 0 && !ftruncate(fd, 0) && write(fd, pid, (size_t)n) == n;
 }
 
+/* Blocked here rather than ignored, so that a child only has to open the mask to have every signal's default action. */
+static void keep_signals_out(void)
+{
+        static const int blocked[] = {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP};
+        sigset_t mask;
+        sigemptyset(&mask);
+        for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++)
+                sigaddset(&mask, blocked[i]);
+        sigprocmask(SIG_SETMASK, &mask, NULL);
+        for (int i = 1; i < NSIG; i++)
+                signal(i, SIG_DFL);
+}
+
 static bool set_up(struct shepherd *s, struct error *e)
 {
         char path[4096];
@@ -689,12 +746,16 @@ static bool set_up(struct shepherd *s, struct error *e)
                 return error_set(e, ERROR_IO, "writing %s: %s", path, strerror(errno));
         sigemptyset(&mask);
         sigaddset(&mask, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &mask, NULL);
-        signal(SIGPIPE, SIG_IGN);
-        signal(SIGHUP, SIG_IGN);
-        signal(SIGINT, SIG_IGN);
+        keep_signals_out();
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        struct rlimit no_core = {0, 0};
+        setrlimit(RLIMIT_CORE, &no_core); /* of the children */
+        s->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (s->null < 0)
+                return error_set(e, ERROR_IO, "opening /dev/null: %s", strerror(errno));
+        s->scratch_prefix = scratch_prefix(str_from(s->folder), s->arena);
         take_over(s);
+        journal_now(s);
         s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
         s->epoll = epoll_create1(EPOLL_CLOEXEC);
         if (s->signals < 0 || s->epoll < 0)
@@ -738,7 +799,11 @@ int shepherd_main(int argc, char **argv)
         for (size_t i = 0; i < BUCKETS; i++)
                 while (s.table[i])
                         task_free(&s, s.table[i]);
-        journal_write(s.journal, &s.lines);
+        journal_now(&s);
+        if (!s.known && ftruncate(s.journal, 0))
+                fprintf(stderr, "weft shepherd: emptying its journal: %s\n", strerror(errno));
+        for (uint32_t i = 0; i < s.ducts_n; i++)
+                duct_close(&s.ducts[i]);
         buf_free(&s.in);
         buf_free(&s.out);
         buf_free(&s.lines);

@@ -190,31 +190,27 @@ static void run(struct child *c)
                 struct rlimit limit = {(rlim_t)s->memory_bytes, (rlim_t)s->memory_bytes};
                 setrlimit(RLIMIT_AS, &limit);
         }
-        struct rlimit zero = {0, 0};
-        setrlimit(RLIMIT_CORE, &zero);
+        struct rlimit files;
+        if (s->files_max && !getrlimit(RLIMIT_NOFILE, &files)) {
+                files.rlim_cur = s->files_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+        }
         if (s->sandbox)
                 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         execve(s->path, s->argv, s->envp);
         fail(c, "starting the command");
 }
 
+/* Signals have their default action in the shepherd, which blocks what it does not want. */
 static bool prepare(struct child *c)
 {
-        static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGCHLD};
         const struct spawn *s = c->s;
         sigset_t nothing;
-        for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-                signal(ignored[i], SIG_DFL);
         sigemptyset(&nothing);
         sigprocmask(SIG_SETMASK, &nothing, NULL);
         setsid();
-        if (s->path) {
-                int null = open("/dev/null", O_RDONLY);
-                if (null < 0 || dup2(null, 0) < 0 || dup2(s->out, 1) < 0 || dup2(s->err, 2) < 0)
-                        return fail(c, "connecting its output");
-                if (null > 2)
-                        close(null);
-        }
+        if (s->path && (dup2(s->in, 0) < 0 || dup2(s->out, 1) < 0 || dup2(s->err, 2) < 0))
+                return fail(c, "connecting its output");
         return !s->private || isolate(c);
 }
 
@@ -286,7 +282,14 @@ static int clone_and_learn(struct child *c, int flags)
 
 int spawn_process(const struct spawn *s, const char **step)
 {
-        struct child c = {.s = s, .uid = geteuid(), .gid = getegid(), .user_ns = s->private && geteuid() != 0};
+        static unsigned uid, gid;
+        static bool asked;
+        if (!asked) {
+                uid = geteuid();
+                gid = getegid();
+                asked = true;
+        }
+        struct child c = {.s = s, .uid = uid, .gid = gid, .user_ns = s->private && uid != 0};
         int flags = (s->private ? CLONE_NEWNS : 0) | (c.user_ns ? CLONE_NEWUSER : 0) |
                     (s->sandbox ? CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS : 0);
         int pid = clone_and_learn(&c, flags);

@@ -101,6 +101,14 @@ bool frame_take(const struct buf *in, size_t *at, struct str *ret)
         return true;
 }
 
+struct str scratch_prefix(struct str data, struct arena *a)
+{
+        struct stat st;
+        if (stat(arena_cstr(a, data), &st))
+                return STR_NONE;
+        return arena_printf(a, "%.*s/scratch/%llx.%llx.", STR_FMT(data), (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+}
+
 struct str attempt_key(const struct attempt_id *id, struct arena *a)
 {
         return arena_printf(a, "%.*s/%u.%u.%u", STR_FMT(id->run), id->node, id->epoch, id->attempt);
