@@ -13,7 +13,7 @@ struct submission {
         struct bindings parameters;   /* name → value; VAL_TEXT from -p, VAL_JSON from a params file */
         struct str name;              /* of the run; empty: the document's, or generated from generateName / pipeline name by the runtime */
         struct str uid;               /* Argo substitutes some of these while compiling; empty in lint */
-        struct wall created_at;
+        struct wall created_at;       /* 0 in lint: nothing is submitted */
         struct str ns;
 };
 struct str submission_encode(const struct submission *, struct arena *a);

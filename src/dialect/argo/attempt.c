@@ -14,10 +14,10 @@ static bool words(const struct atext *from, size_t n, struct vars *v, struct str
         return true;
 }
 
-/* Kubernetes replaces $(NAME) by the variable of that name; $$ is one dollar; a name that is unknown stays. */
+/* Kubernetes replaces $(NAME) by the variable of that name; $$(NAME) stands for the text $(NAME); a name that is unknown stays. */
 static struct str with_variables(struct str s, const struct env_var *env, size_t n, struct arena *a)
 {
-        if (str_find(s, STR("$("), 0) == SIZE_MAX && str_find(s, STR("$$"), 0) == SIZE_MAX)
+        if (str_find(s, STR("$("), 0) == SIZE_MAX)
                 return s;
         struct buf b = BUF((size_t)64 << 20);
         for (size_t i = 0; i < s.n; i++) {
@@ -29,9 +29,12 @@ static struct str with_variables(struct str s, const struct env_var *env, size_t
                         buf_add(&b, found->value);
                         i = end;
                 } else {
+                        bool escaped = s.p[i] == '$' && i + 2 < s.n && s.p[i + 1] == '$' && s.p[i + 2] == '(';
                         buf_add_char(&b, s.p[i]);
-                        if (s.p[i] == '$' && i + 1 < s.n && s.p[i + 1] == '$')
-                                i++;
+                        if (escaped) {
+                                buf_add_char(&b, '(');
+                                i += 2;
+                        }
                 }
         }
         struct str out = arena_str(a, buf_str(&b));

@@ -24,6 +24,42 @@ static const struct expr *bare(struct argo_reader *r, struct str source, struct 
         return NULL;
 }
 
+/* A parameter's value. Argo writes a number out in full: 1e+21 has its twenty-one zeros. */
+static struct atext value_text(const struct value *v, struct arena *a)
+{
+        enum { DIGITS_MAX = 400 };
+        struct str s = argo_scalar(v, a);
+        size_t e = v && v->kind == VALUE_NUMBER ? str_find_char(s, 'e', 0) : SIZE_MAX;
+        int64_t exponent = 0;
+        if (e == SIZE_MAX || !str_to_i64(str_sub(s, e + 1 + (s.p[e + 1] == '+'), s.n), &exponent) || exponent > DIGITS_MAX || exponent < -DIGITS_MAX)
+                return argo_text_of(v, a);
+        struct buf digits = BUF(2 * DIGITS_MAX + 64), out = BUF(2 * DIGITS_MAX + 64);
+        bool negative = s.p[0] == '-', point = false;
+        int64_t whole = exponent; /* digits before the point */
+        for (size_t i = negative; i < e; i++) {
+                point = point || s.p[i] == '.';
+                whole += !point;
+                if (s.p[i] != '.')
+                        buf_add_char(&digits, s.p[i]);
+        }
+        buf_add_c(&out, negative ? "-" : "");
+        if (whole <= 0)
+                buf_add_c(&out, "0.");
+        for (int64_t i = whole; i < 0; i++)
+                buf_add_char(&out, '0');
+        for (size_t i = 0; i < digits.n; i++) {
+                if (whole > 0 && i == (size_t)whole)
+                        buf_add_char(&out, '.');
+                buf_add_char(&out, digits.p[i]);
+        }
+        for (int64_t i = (int64_t)digits.n; i < whole; i++)
+                buf_add_char(&out, '0');
+        struct atext t = argo_text(arena_str(a, buf_str(&out)), a);
+        buf_free(&digits);
+        buf_free(&out);
+        return t;
+}
+
 struct argo_param *argo_read_params(struct argo_reader *r, const struct value *list, size_t *ret_n)
 {
         size_t n = *ret_n = list_n(list);
@@ -33,10 +69,10 @@ struct argo_param *argo_read_params(struct argo_reader *r, const struct value *l
                 struct argo_param *p = &params[i];
                 struct str trouble;
                 p->name = argo_scalar(value_get_c(v, "name"), r->arena);
-                p->value = argo_text_of(value_get_c(v, "value"), r->arena);
-                p->fallback = argo_text_of(value_get_c(v, "default"), r->arena);
+                p->value = value_text(value_get_c(v, "value"), r->arena);
+                p->fallback = value_text(value_get_c(v, "default"), r->arena);
                 if (!p->fallback.given)
-                        p->fallback = argo_text_of(value_get_c(from, "default"), r->arena);
+                        p->fallback = value_text(value_get_c(from, "default"), r->arena);
                 p->expression = bare(r, argo_scalar(value_get_c(from, "expression"), r->arena), &trouble);
                 p->supplied = value_get_c(from, "supplied") != NULL;
                 p->choices = value_get_c(v, "enum");
