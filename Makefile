@@ -1,6 +1,6 @@
 # A thin front of Meson: each target is one line of the README.
 BUILD_PACKAGES = gcc meson ninja-build pkg-config python3 libuv1-dev libyaml-dev libpcre2-dev libssl-dev libsqlite3-dev uthash-dev
-CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev sqlite3
+CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev libjson-c-dev sqlite3
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 DESTDIR ?=
 
@@ -30,8 +30,8 @@ check: check-packages
 	@python3 tests/run_all.py
 
 fuzz:
-	$(call need,$(BUILD_PACKAGES) clang,fuzzing)
-	@python3 tests/fuzz/run.py
+	$(call need,$(CHECK_PACKAGES) clang libclang-rt-14-dev,fuzzing)
+	@python3 tests/fuzz/run.py $(FUZZ)
 
 bench: all
 	@python3 bench/run.py build/src/weft

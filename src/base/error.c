@@ -33,7 +33,7 @@ static void whole(struct error *e)
                 e->text[cut - 1] = 0;
 }
 
-static void fill(struct error *e, enum error_kind kind, uint32_t line, uint32_t column, const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void fill(struct error *e, enum error_kind kind, uint32_t line, uint32_t column, const char *format, va_list args)
 {
         e->kind = kind;
         e->line = line;

@@ -169,7 +169,7 @@ static size_t find_binary(const struct token *t) {
 
 static struct node *binary_node(struct parser *p, enum binary op, uint32_t at, struct node *l, struct node *r) {
         struct node *n = node_new(p, N_BINARY, at, 2, l, r);
-        n->sub = op;
+        n->sub = (uint8_t)op;
         return n;
 }
 
@@ -215,7 +215,7 @@ static struct node *loop_call(struct parser *p, size_t which, const struct token
                 next(p);
         expect(p, T_BRACKET, ")");
         struct node *x = node_list(p, N_LOOP, name->at, args, n);
-        x->sub = loops[which].loop;
+        x->sub = (uint8_t)loops[which].loop;
         x->name = name->text;
         return x;
 }

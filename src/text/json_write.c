@@ -1,10 +1,33 @@
 #include "text/json.h"
 #include <stdlib.h>
 
+/* The letter of a character's short escape, as Go (from 1.22) and Python write it, or 0. */
+static char short_escape(unsigned char c)
+{
+        switch (c) {
+        case '"':
+        case '\\':
+                return (char)c;
+        case '\b':
+                return 'b';
+        case '\f':
+                return 'f';
+        case '\n':
+                return 'n';
+        case '\r':
+                return 'r';
+        case '\t':
+                return 't';
+        default:
+                return 0;
+        }
+}
+
 /* Bytes that are no UTF-8 become U+FFFD, as Go writes them: what is written can always be read. */
 static void string(struct str s, unsigned style, struct buf *b)
 {
         static const char hex[] = "0123456789abcdef";
+        char letter;
         size_t from = 0, valid = 0; /* bytes up to `valid` are known to be UTF-8 */
         buf_add_char(b, '"');
         for (size_t i = 0; i < s.n; i++) {
@@ -29,14 +52,8 @@ static void string(struct str s, unsigned style, struct buf *b)
                         buf_addf(b, "\\u202%x", (unsigned char)s.p[i + 2] - 0xA0u);
                         i += 2;
                         from = i + 1;
-                } else if (c == '"' || c == '\\')
-                        buf_add(b, (struct str){(char[]){'\\', (char)c}, 2});
-                else if (c == '\n')
-                        buf_add_c(b, "\\n");
-                else if (c == '\r')
-                        buf_add_c(b, "\\r");
-                else if (c == '\t')
-                        buf_add_c(b, "\\t");
+                } else if ((letter = short_escape(c)))
+                        buf_add(b, (struct str){(char[]){'\\', letter}, 2});
                 else
                         buf_add(b, (struct str){(char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6});
         }
