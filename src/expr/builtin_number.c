@@ -52,7 +52,7 @@ static bool extreme(struct vm *vm, const struct xvalue *args, size_t n, struct x
                 size_t count = v->kind == X_LIST ? v->list.n : 1;
                 for (size_t k = 0; k < count; k++) {
                         struct xvalue one = v->kind == X_LIST ? v->list.items[k] : *v;
-                        if (v->kind == X_LIST && one.kind == X_LIST && !extreme(vm, &one, 1, &one, depth + 1))
+                        if (v->kind == X_LIST && one.kind == X_LIST && !extreme(vm, &v->list.items[k], 1, &one, depth + 1))
                                 return false;
                         if (!x_is_number(&one) && v->kind != X_LIST && n == 1) {
                                 *ret = one;

@@ -200,7 +200,7 @@ bool vm_method(struct vm *vm, const struct xvalue *of, struct str name, const st
                 if (str_eq_c(name, methods[i].name))
                         m = &methods[i];
         if (!m)
-                return vm_fail(vm, "cannot fetch %.*s from %s", STR_FMT(name), x_go_type(of));
+                return vm_fail(vm, "type %s has no method %.*s", x_go_type(of), STR_FMT(name));
         if (n != m->least)
                 return vm_fail(vm, "reflect: Call with too %s input arguments", n < m->least ? "few" : "many");
         static const struct { char take; enum xkind kind; } kinds[] = {{'t', X_TIME}, {'d', X_DURATION}, {'s', X_STRING}, {'i', X_INT}, {'z', X_FUNCTION}};

@@ -12,6 +12,7 @@ struct checker {
         bool failed;
         const struct local_shape *locals;
         const struct local_shape *items; /* of predicates: the element */
+        bool reducing; /* #acc exists */
 };
 
 static struct shape check(struct checker *c, const struct node *n);
@@ -19,7 +20,7 @@ static struct shape check(struct checker *c, const struct node *n);
 static struct shape plain(enum stype t) { return (struct shape){t, S_UNKNOWN}; }
 
 static const char *shape_name(struct shape s) {
-        static const char *const names[] = {"unknown", "nil", "bool", "int", "float64", "string", "[]interface {}", "map[string]interface {}", "time.Time",
+        static const char *const names[] = {"unknown", "unknown", "bool", "int", "float64", "string", "[]interface {}", "map[string]interface {}", "time.Time",
                                             "time.Duration"};
         return names[s.type];
 }
@@ -128,18 +129,20 @@ static struct shape check_member(struct checker *c, const struct node *n) {
         struct shape of = check(c, n->kids[0]), key = check(c, n->kids[1]);
         const struct node *k = n->kids[1];
         switch (of.type) {
-        case S_UNKNOWN: case S_MAP: return plain(S_UNKNOWN);
+        case S_UNKNOWN: return plain(S_UNKNOWN);
+        case S_MAP:
+                if (!any_of(key, STRING) && !(key.type == S_UNKNOWN && k->op != N_NIL))
+                        return fail(c, k, "cannot use %s to get an element from %s", shape_name(key), shape_name(of));
+                return plain(S_UNKNOWN);
         case S_LIST:
                 if (!any_of(key, INTEGER | 1u << S_UNKNOWN)) {
-                        if (n->dotted)
-                                return fail(c, n, "type %s has no field %.*s", shape_name(of), STR_FMT(k->text));
                         return fail(c, k, "array elements can only be selected using an integer (got %s)", shape_name(key));
                 }
                 return plain(of.item);
         case S_TIME: case S_DURATION: return plain(S_UNKNOWN);
         case S_NIL: case S_BOOL: case S_INT: case S_FLOAT: case S_STRING:
                 if (k->op == N_STRING)
-                        return fail(c, n, "type %s has no field %.*s", shape_name(of), STR_FMT(k->text));
+                        return fail(c, n, "type %s has no field %.*s", of.type == S_NIL ? "nil" : shape_name(of), STR_FMT(k->text));
                 return fail(c, n, "type %s[%s] is undefined", shape_name(of), shape_name(key));
         }
         return plain(S_UNKNOWN);
@@ -180,9 +183,9 @@ static void check_arguments(struct checker *c, const struct node *n, const struc
                 if (any_of(s, taken(*take) | 1u << S_UNKNOWN))
                         continue;
                 if (mark)
-                        fail(c, n, "%.*s%s%s", (int)(mark - f->refuse), f->refuse, shape_name(s), mark + 2);
+                        fail(c, n, "%.*s%s%s", (int)(mark - f->refuse), f->refuse, s.type == S_NIL ? "%!s(<nil>)" : shape_name(s), mark + 2); /* as Go prints it */
                 else
-                        fail(c, n->kids[i], "cannot use %s as argument (type %s) to call %s%s", shape_name(s),
+                        fail(c, n->kids[i], "cannot use %s as argument (type %s) to call %s%s", s.type == S_NIL ? "nil" : shape_name(s),
                              *take == 's' ? "string" : *take == 'i' ? "int" : *take == 'm' ? "map[string]interface {}" : "[]interface {}", f->name, s.type == S_NIL ? "" : " ");
         }
 }
@@ -194,8 +197,11 @@ static struct shape check_loop(struct checker *c, const struct node *n) {
                 return fail(c, n->kids[0], "builtin %.*s takes only array (got %s)", STR_FMT(n->name), shape_name(of));
         if (n->n > 1 && n->kids[1]) {
                 struct local_shape here = {STR_NONE, plain(of.item), c->items};
+                bool outer = c->reducing;
                 c->items = &here;
+                c->reducing = loop == L_REDUCE;
                 body = check(c, n->kids[1]);
+                c->reducing = outer;
                 c->items = here.up;
         }
         if (n->n > 2 && n->kids[2])
@@ -258,7 +264,7 @@ static struct shape check(struct checker *c, const struct node *n) {
                                 return l->shape;
                 return plain(S_UNKNOWN);
         case N_POINTER:
-                if (n->name.n && !str_eq_c(n->name, "index") && !str_eq_c(n->name, "acc"))
+                if (n->name.n && !str_eq_c(n->name, "index") && !(str_eq_c(n->name, "acc") && c->reducing))
                         return fail(c, n, "unknown pointer #%.*s", STR_FMT(n->name));
                 return n->name.n == 0 && c->items ? c->items->shape : plain(str_eq_c(n->name, "index") ? S_INT : S_UNKNOWN);
         case N_NOT: case N_MINUS: case N_PLUS: return check_unary(c, n);

@@ -275,11 +275,9 @@ bool vm_fetch(struct vm *vm, const struct xvalue *of, const struct xvalue *key, 
                 return true;
         }
         if (indexed && (x_is_number(key) || !lenient)) {
-                if (key->kind == X_STRING && of->kind == X_LIST)
-                        return vm_fail(vm, "invalid operation: int(string)");
-                int64_t i, n = (int64_t)(of->kind == X_LIST ? of->list.n : of->text.n);
-                if (key->kind == X_STRING)
+                if (key->kind == X_STRING && of->kind == X_STRING && vm->x->grammar == EXPR_KFP)
                         return vm_fail(vm, "cannot fetch %.*s from string", STR_FMT(key->text));
+                int64_t i, n = (int64_t)(of->kind == X_LIST ? of->list.n : of->text.n);
                 if (!index_of(vm, key, &i))
                         return false;
                 i = i < 0 && vm->x->grammar != EXPR_KFP ? i + n : i;
@@ -432,15 +430,15 @@ static bool eval_slice(struct vm *vm, const struct node *n, struct xvalue *ret) 
         return vm_slice(vm, &of, n->kids[1] ? &ends[0] : NULL, n->kids[2] ? &ends[1] : NULL, ret);
 }
 
-const char sprig_refusal[] = "reflect: Call using %s as type %s";
+const char sprig_refusal[] = "reflect: cannot use %s as type %s in Call";
 
 /* An argument of a type that the function does not take. */
 static bool refuse(struct vm *vm, const struct func *f, char take, size_t which, const struct xvalue *v) {
         if (vm->x->grammar == EXPR_KFP)
                 return vm_fail(vm, "invalid argument for %s (argument %zu is %s, not string)", f->name, which, x_go_type(v));
         if (f->refuse == sprig_refusal) {
-                const char *type = take == 's' ? "string" : take == 'I' ? "int" : take == 'b' ? "bool" : take == 't' ? "time.Time" : take == 'm' ? "map[string]interface {}" : "[]interface {}";
-                return vm_fail(vm, sprig_refusal, v->kind == X_NIL ? "zero Value" : x_go_type(v), type);
+                const char *type = take == 's' ? "string" : take == 'I' ? "int" : take == 'F' ? "float64" : take == 'b' ? "bool" : take == 't' ? "time.Time" : take == 'm' ? "map[string]interface {}" : "[]interface {}";
+                return vm_fail(vm, sprig_refusal, x_go_type(v), type);
         }
         if (take == 's')
                 return vm_fail(vm, "interface conversion: interface {} is %s, not string", v->kind == X_NIL ? "nil" : x_go_type(v));
@@ -453,16 +451,30 @@ static bool refuse(struct vm *vm, const struct func *f, char take, size_t which,
         return vm_fail(vm, "%.*s%s%s", (int)(mark - f->refuse), f->refuse, typed ? x_go_type(v) : x_go_kind(v), mark + 2);
 }
 
+/* A copy of the arguments in which one that is nil is the zero value of its type. */
+static const struct xvalue *with_zero(struct vm *vm, const struct xvalue *args, size_t n, size_t at, char take) {
+        struct xvalue *copy = VM_ARRAY(vm, struct xvalue, n);
+        if (!copy)
+                return NULL;
+        memcpy(copy, args, n * sizeof *copy);
+        copy[at] = take == 's' ? x_text(STR("")) : take == 'I' ? x_int(0) : take == 'F' ? x_float(0) : take == 'b' ? x_bool(false) : take == 'm' ? x_map(NULL, 0)
+                 : take == 't' ? x_time(-INT64_C(62135596800) * US_PER_S, 0) : x_list(NULL, 0);
+        return copy;
+}
+
 bool vm_call(struct vm *vm, const struct func *f, const struct xvalue *args, size_t n, struct xvalue *ret) {
         if ((int)n < f->least || (f->most >= 0 && (int)n > f->most))
-                return f->refuse == sprig_refusal ? vm_fail(vm, "reflect: Call with too %s input arguments", (int)n < f->least ? "few" : "many")
+                return f->refuse == sprig_refusal ? vm_fail(vm, "invalid number of arguments: expected %s%d, got %zu", f->most < 0 ? "at least " : "", f->least, n)
                                                   : vm_fail(vm, "%s arguments to call %s", (int)n < f->least ? "not enough" : "too many", f->name);
         const char *take = f->takes ? f->takes : ".";
         for (size_t i = 0; i < n; i++, take += take[1] ? 1 : 0) {
                 enum xkind k = args[i].kind;
                 bool fits = *take == 's' ? k == X_STRING : *take == 'i' || *take == 'n' ? x_is_number(&args[i]) : *take == 'l' ? k == X_LIST : *take == 'm' ? k == X_MAP
-                          : *take == 'I' ? k == X_INT : *take == 'b' ? k == X_BOOL : *take != 't' || k == X_TIME;
-                if (!fits)
+                          : *take == 'I' ? k == X_INT : *take == 'F' ? k == X_FLOAT : *take == 'b' ? k == X_BOOL : *take != 't' || k == X_TIME;
+                if (!fits && k == X_NIL && f->refuse == sprig_refusal) {
+                        if (!(args = with_zero(vm, args, n, i, *take)))
+                                return false;
+                } else if (!fits)
                         return refuse(vm, f, *take, i + 1, &args[i]);
         }
         const struct func *outer = vm->function;
@@ -513,13 +525,13 @@ static bool eval_map(struct vm *vm, const struct node *n, struct xvalue *ret) {
         if (!m)
                 return false;
         for (uint32_t i = 0; i < n->n / 2; i++) {
-                struct xvalue key;
-                if (!vm_eval(vm, n->kids[2 * i], &key) || !vm_eval(vm, n->kids[2 * i + 1], &m[i].value))
+                struct xvalue key, value;
+                if (!vm_eval(vm, n->kids[2 * i], &key) || !vm_eval(vm, n->kids[2 * i + 1], &value))
                         return false;
-                vm->at = n->kids[2 * i]->at;
+                vm->at = n->at;
                 if (key.kind != X_STRING)
                         return vm_fail(vm, "interface conversion: interface {} is %s, not string", x_go_type(&key));
-                m[i].key = key.text;
+                m[n->n / 2 - 1 - i] = (struct xmember){key.text, value}; /* of equal keys the first counts */
         }
         *ret = x_map(m, members_sort(m, n->n / 2));
         return true;

@@ -9,7 +9,7 @@ bool expr_parse(enum expr_grammar grammar, struct str source, struct arena *a, c
         struct expr *x = ARENA_NEW(a, struct expr);
         *x = (struct expr){.grammar = grammar, .source = arena_str(a, source)};
         if (!str_is_utf8(source))
-                return place_error(e, ERROR_INVALID, STR(""), 0, "the expression is not valid UTF-8");
+                return error_set(e, ERROR_INVALID, "the expression is not valid UTF-8");
         if (grammar == EXPR_WHEN) { /* parsed when it is evaluated: its operators depend on its texts */
                 *ret = x;
                 return true;
@@ -21,12 +21,7 @@ bool expr_parse(enum expr_grammar grammar, struct str source, struct arena *a, c
         x->root = root;
         if (!paths_collect(x, a))
                 return place_error(e, ERROR_LIMIT, x->source, 0, "the expression reads more than 1000 names");
-        struct error wrong;
-        if (grammar == EXPR_ARGO && !expr_check(x, NULL, &wrong)) {
-                struct error *kept = ARENA_NEW(a, struct error);
-                *kept = wrong;
-                x->wrong = kept;
-        }
+        x->wrong = grammar == EXPR_ARGO && !expr_check(x, NULL, NULL);
         *ret = x;
         return true;
 }
@@ -42,8 +37,8 @@ bool expr_parses(struct str source, struct arena *a, struct error *e) {
 struct str expr_source(const struct expr *x) { return x->source; }
 
 static struct shape shape_of(const struct xvalue *v) {
-        static const enum stype types[] = {[X_NIL] = S_UNKNOWN, [X_BOOL] = S_BOOL, [X_INT] = S_INT, [X_FLOAT] = S_FLOAT, [X_STRING] = S_STRING,
-                                           [X_LIST] = S_LIST, [X_MAP] = S_UNKNOWN, [X_TIME] = S_TIME, [X_DURATION] = S_DURATION, [X_FUNCTION] = S_UNKNOWN};
+        static const enum stype types[] = {[X_NIL] = S_NIL, [X_BOOL] = S_BOOL, [X_INT] = S_INT, [X_FLOAT] = S_FLOAT, [X_STRING] = S_STRING,
+                                           [X_LIST] = S_LIST, [X_MAP] = S_MAP, [X_TIME] = S_TIME, [X_DURATION] = S_DURATION, [X_FUNCTION] = S_UNKNOWN};
         return (struct shape){types[v->kind], S_UNKNOWN};
 }
 
@@ -67,12 +62,7 @@ static bool look_up(struct vm *vm) {
                 shapes[i] = shape_of(&vm->slots[i]);
                 typed = typed || shapes[i].type != S_UNKNOWN;
         }
-        if (x->wrong) {
-                if (vm->e)
-                        *vm->e = *x->wrong;
-                return false;
-        }
-        return !typed || x->grammar != EXPR_ARGO || expr_check(x, shapes, vm->e);
+        return x->grammar != EXPR_ARGO || !(typed || x->wrong) || expr_check(x, shapes, vm->e);
 }
 
 bool expr_eval(const struct expr *x, const struct expr_env *env, struct arena *a, struct xvalue *ret, struct error *e) {

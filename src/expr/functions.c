@@ -38,7 +38,8 @@ const struct func *argo_find(struct str name) {
 }
 
 const struct func *sprig_find(struct str name) {
-        static const struct table tables[] = {{sprig_list, &sprig_list_n}, {sprig_map, &sprig_map_n}, {sprig_math, &sprig_math_n}};
+        static const struct table tables[] = {{sprig_text, &sprig_text_n}, {sprig_list, &sprig_list_n}, {sprig_map, &sprig_map_n}, {sprig_math, &sprig_math_n},
+                                              {sprig_misc, &sprig_misc_n}, {sprig_encode, &sprig_encode_n}};
         return find_in(tables, sizeof tables / sizeof *tables, name);
 }
 

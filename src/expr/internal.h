@@ -106,7 +106,7 @@ struct expr {
         const struct str *idents; /* by slot */
         size_t idents_n;
         struct expr_paths paths;
-        const struct error *wrong; /* what the checker says of it, whatever its names stand for: told when it is evaluated, as Argo does */
+        bool wrong; /* its types contradict each other whatever its names stand for: an error of each evaluation, as in Argo */
 };
 
 /* --- parsing --- */
@@ -236,7 +236,7 @@ extern const size_t builtins_text_n, builtins_list_n, builtins_number_n, builtin
 extern const struct func sprig_text[], sprig_list[], sprig_map[], sprig_math[], sprig_misc[], sprig_encode[];
 extern const size_t sprig_text_n, sprig_list_n, sprig_map_n, sprig_math_n, sprig_misc_n, sprig_encode_n;
 /* Go calls Sprig's functions by reflection; this is what it says of a wrong argument. Their letters in func.takes, besides s, l and m:
- * I exactly an int, b bool, t time. */
+ * I exactly an int, F exactly a float, b bool, t time. nil stands for the zero value of each. */
 extern const char sprig_refusal[];
 #define SPRIG(name, run, least, most, takes, flag) {name, run, least, most, S_UNKNOWN, takes, flag, sprig_refusal}
 int64_t sprig_int(const struct xvalue *v);    /* what is no number counts as 0 */
@@ -246,6 +246,8 @@ bool sprig_equal(const struct xvalue *a, const struct xvalue *b); /* 1 and 1.0 d
 struct str sprig_text_of(const struct xvalue *v, struct arena *a);
 /* The list as Sprig's strslice: nil left out, everything else as text; a value that is no list is a list of one. */
 bool sprig_strings(struct vm *vm, const struct xvalue *v, struct list_builder *ret);
+bool semver_normal(struct vm *vm, struct str text, struct str *ret);
+bool semver_holds(struct vm *vm, struct str constraint, struct str text, bool *ret);
 #define FUNCS(name, ...) \
         const struct func name[] = {__VA_ARGS__}; \
         const size_t name##_n = sizeof name / sizeof name[0]

@@ -218,7 +218,7 @@ static bool read_path(struct path *p) {
                 return false;
         skip_space(p);
         if (peek(p) != '$')
-                return wrong(p);
+                return vm_fail(p->vm, "invalid JSONPath selector '%.*s' unexpected token '%.*s' at index 0", STR_FMT(p->s), p->s.n ? 1 : 0, p->s.p ? p->s.p : "");
         for (p->i++; p->i < p->s.n;) {
                 bool ok = true;
                 if (peek(p) == '[') {

@@ -146,30 +146,77 @@ static bool lex_fail(struct lexer *l, size_t at, const char *message) {
         return false;
 }
 
+/* From the character after a backslash on; false at the first one that does not fit, which is then at l->i. */
+static bool escape_fits(struct lexer *l, char quote) {
+        char c = l->i < l->s.n ? l->s.p[l->i] : '\0';
+        size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
+        if (c && (c == quote || strchr("abfnrtv\\", c))) {
+                l->i++;
+                return true;
+        }
+        if (c >= '0' && c <= '7') {
+                for (digits = 3; digits > 0 && l->i < l->s.n && l->s.p[l->i] >= '0' && l->s.p[l->i] <= '7'; digits--)
+                        l->i++;
+                return digits == 0;
+        }
+        if (!digits)
+                return false;
+        l->i++;
+        if (c == 'u' && l->i < l->s.n && l->s.p[l->i] == '{') {
+                size_t from = l->i;
+                while (++l->i < l->s.n && hex_digit(l->s.p[l->i]) >= 0 && l->i - from <= 6)
+                        ;
+                if (l->i - from < 2 || l->i >= l->s.n || l->s.p[l->i] != '}') {
+                        l->i--; /* it is looked at, not read */
+                        return false;
+                }
+                l->i++;
+                return true;
+        }
+        for (; digits > 0 && l->i < l->s.n && hex_digit(l->s.p[l->i]) >= 0; digits--)
+                l->i++;
+        return digits == 0;
+}
+
 static bool lex_string(struct lexer *l, char quote) {
         size_t start = l->i++;
-        for (; l->i < l->s.n && l->s.p[l->i] != quote; l->i++) {
-                if (l->s.p[l->i] == '\n')
-                        return lex_fail(l, l->i + 1, "literal not terminated");
-                if (l->s.p[l->i] == '\\' && ++l->i >= l->s.n)
-                        break;
+        while (l->i < l->s.n && l->s.p[l->i] != quote && l->s.p[l->i] != '\n') {
+                bool escape = l->s.p[l->i++] == '\\';
+                if (escape && !escape_fits(l, quote))
+                        return lex_fail(l, l->i, "invalid char escape");
         }
-        if (l->i >= l->s.n)
-                return lex_fail(l, l->s.n, "literal not terminated");
+        if (l->i >= l->s.n || l->s.p[l->i] == '\n')
+                return lex_fail(l, l->i, "literal not terminated");
         struct str text;
         const char *wrong = string_unescape(str_sub(l->s, start + 1, l->i), false, l->a, &text);
         l->i++;
         if (wrong)
-                return lex_fail(l, l->i, wrong);
+                return lex_fail(l, l->i - 1, wrong);
         token_push(l->out, T_STRING, (uint32_t)start, text);
         return true;
 }
 
+/* Between backticks; two of them stand for one. */
 static bool lex_raw(struct lexer *l) {
-        size_t end = str_find_char(l->s, '`', l->i + 1);
-        if (end == SIZE_MAX)
+        size_t end = l->i + 1, doubled = 0;
+        for (; end < l->s.n && (l->s.p[end] != '`' || (end + 1 < l->s.n && l->s.p[end + 1] == '`')); end++)
+                if (l->s.p[end] == '`') {
+                        end++;
+                        doubled++;
+                }
+        if (end >= l->s.n)
                 return lex_fail(l, l->s.n, "literal not terminated");
-        token_push(l->out, T_STRING, (uint32_t)l->i, str_sub(l->s, l->i + 1, end));
+        struct str text = str_sub(l->s, l->i + 1, end);
+        if (doubled) {
+                char *p = arena_alloc_raw(l->a, text.n, 1);
+                size_t n = 0;
+                for (size_t i = 0; i < text.n; i++) {
+                        p[n++] = text.p[i];
+                        i += text.p[i] == '`';
+                }
+                text = (struct str){p, n};
+        }
+        token_push(l->out, T_STRING, (uint32_t)l->i, text);
         l->i = end + 1;
         return true;
 }
@@ -209,7 +256,7 @@ static bool lex_number(struct lexer *l) {
                 if (n && rune_is_word(c)) {
                         l->i += n;
                         struct str word = str_sub(l->s, start, l->i);
-                        return lex_fail(l, l->i, arena_printf(l->a, "bad number syntax: \"%.*s\"", STR_FMT(word)).p);
+                        return lex_fail(l, l->i - n, arena_printf(l->a, "bad number syntax: \"%.*s\"", STR_FMT(word)).p);
                 }
         }
         token_push(l->out, T_NUMBER, (uint32_t)start, str_sub(l->s, start, l->i));
@@ -280,7 +327,7 @@ static bool lex_symbol(struct lexer *l, uint32_t c, size_t length) {
         if (n)
                 return lex_operator(l, n, T_OP), true;
         struct str bad = str_sub(l->s, l->i, l->i + length);
-        return lex_fail(l, l->i + length, arena_printf(l->a, "unrecognized character: U+%04X '%.*s'", c, STR_FMT(bad)).p);
+        return lex_fail(l, l->i, arena_printf(l->a, "unrecognized character: U+%04X '%.*s'", c, STR_FMT(bad)).p);
 }
 
 void expr_lex(struct str source, struct arena *a, struct tokens *ret) {

@@ -51,7 +51,7 @@ static bool counting(struct looping *l, enum loop loop, struct xvalue *ret) {
 
 static bool finding(struct looping *l, enum loop loop, struct xvalue *ret) {
         bool backward = loop == L_FIND_LAST || loop == L_FIND_LAST_INDEX, index = loop == L_FIND_INDEX || loop == L_FIND_LAST_INDEX;
-        *ret = index ? x_int(-1) : x_nil();
+        *ret = x_nil();
         for (size_t k = 0; k < l->count; k++) {
                 size_t i = backward ? l->count - 1 - k : k;
                 bool h;
@@ -86,9 +86,7 @@ static bool summing(struct looping *l, struct xvalue *ret) {
                 if (!body(l, i, &v))
                         return false;
                 l->vm->at = l->n->at;
-                if (i == 0)
-                        *ret = v;
-                else if (!vm_binary(l->vm, B_ADD, &sum, &v, ret))
+                if (!vm_binary(l->vm, B_ADD, &v, &sum, ret))
                         return false;
         }
         return true;
@@ -145,6 +143,7 @@ static bool sorting(struct looping *l, struct xvalue *ret) {
                 if (!vm_eval(vm, l->n->kids[2], &order))
                         return false;
                 descending = order.kind == X_STRING && str_eq_c(order.text, "desc");
+                vm->at = l->n->at;
                 if (!descending && !(order.kind == X_STRING && str_eq_c(order.text, "asc")))
                         return vm_fail(vm, "unknown order, use asc or desc");
         }

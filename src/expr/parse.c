@@ -11,7 +11,7 @@ const char *const binary_names[BINARY_COUNT] = {
         [B_POW] = "**",       [B_COALESCE] = "??",
 };
 
-/* Line and column count characters, from 1; the dots below the line stop at characters that are not one byte wide. */
+/* Line and column count characters, from 1. A long line is not shown, an empty one has no place. */
 bool place_error(struct error *e, enum error_kind kind, struct str source, uint32_t at, const char *message) {
         if (!source.p)
                 return error_set(e, kind, "%s", message);
@@ -28,18 +28,16 @@ bool place_error(struct error *e, enum error_kind kind, struct str source, uint3
                 }
         }
         struct str text = str_sub(source, start, str_find_char(source, '\n', start));
-        bool narrow = true;
-        for (size_t i = 0; i < text.n && i <= column; i++)
-                narrow = narrow && (unsigned char)text.p[i] < 0x80;
-        if (!narrow || text.n > 400 || column > 400)
+        if (text.n == 0)
+                return error_at(e, kind, line, column + 1, "%s", message);
+        if (text.n > 400 || column > 400)
                 return error_at(e, kind, line, column + 1, "%s (%u:%u)", message, line, column + 1);
         char shown[404], dots[404];
         for (size_t i = 0; i < text.n; i++)
                 shown[i] = text.p[i] == '\t' ? ' ' : text.p[i];
-        size_t n = column < text.n ? column : text.n;
-        memset(dots, '.', n);
-        dots[n] = '^';
-        return error_at(e, kind, line, column + 1, "%s (%u:%u)\n | %.*s\n | %.*s", message, line, column + 1, (int)text.n, shown, (int)n + 1, dots);
+        memset(dots, '.', column);
+        dots[column] = '^';
+        return error_at(e, kind, line, column + 1, "%s (%u:%u)\n | %.*s\n | %.*s", message, line, column + 1, (int)text.n, shown, (int)column + 1, dots);
 }
 
 bool parse_fail(struct parser *p, uint32_t at, const char *format, ...) {
@@ -132,7 +130,7 @@ static void next(struct parser *p) {
         if (now(p)->kind == T_ERROR)
                 unexpected(p, now(p));
         else if (now(p)->kind == T_OP && str_eq_c(now(p)->text, "@") && !p->at_pointer)
-                parse_fail(p, now(p)->at + 1, "unrecognized character: U+0040 '@'");
+                parse_fail(p, now(p)->at, "unrecognized character: U+0040 '@'");
 }
 
 static bool expect(struct parser *p, enum token_kind kind, const char *text) {
@@ -281,7 +279,7 @@ static struct node *number(struct parser *p, const struct token *t) {
                 } else if (n && digits[n - 1] == '.') /* "5." */
                         s.n--;
                 if (!exact || !str_to_double(s, &x->number) || !isfinite(x->number))
-                        parse_fail(p, t->at, "invalid float literal: %.*s", STR_FMT(t->text));
+                        parse_fail(p, now(p)->at, "invalid float literal: strconv.ParseFloat: parsing \"%.*s\": %s", STR_FMT(t->text), exact && isfinite(x->number) ? "invalid syntax" : "value out of range");
                 return x;
         }
         uint64_t v = 0;
@@ -294,7 +292,8 @@ static struct node *number(struct parser *p, const struct token *t) {
                 v = v * (uint64_t)base + d;
         }
         if (!exact || (base != 10 && n < 3))
-                parse_fail(p, t->at, "invalid integer literal: %.*s is out of range", STR_FMT(t->text));
+                parse_fail(p, now(p)->at, "invalid %s literal: strconv.ParseInt: parsing \"%.*s\": %s", base == 16 ? "hex" : base == 8 ? "octal" : base == 2 ? "binary" : "integer",
+                           STR_FMT(t->text), exact ? "invalid syntax" : "value out of range");
         x->integer = (int64_t)v;
         return x;
 }
@@ -554,9 +553,15 @@ static struct node *if_else(struct parser *p) {
         struct node *yes = sequence(p);
         expect(p, T_BRACKET, "}");
         expect(p, T_OP, "else");
-        expect(p, T_BRACKET, "{");
-        struct node *no = sequence(p);
-        expect(p, T_BRACKET, "}");
+        struct node *no;
+        if (is(p, T_OP, "if")) {
+                no = parse_enter(p) ? if_else(p) : NULL;
+                p->nesting--;
+        } else {
+                expect(p, T_BRACKET, "{");
+                no = sequence(p);
+                expect(p, T_BRACKET, "}");
+        }
         return node_new(p, N_CONDITION, at, 3, condition, yes, no);
 }
 
@@ -649,6 +654,8 @@ bool argo_parse(struct parser *p, struct node **ret) {
         expr_lex(p->source, p->a, &p->tokens);
         if (now(p)->kind == T_ERROR)
                 unexpected(p, now(p));
+        else if (now(p)->kind == T_OP && str_eq_c(now(p)->text, "@") && !p->at_pointer)
+                parse_fail(p, now(p)->at, "unrecognized character: U+0040 '@'");
         struct node *n = p->failed ? NULL : sequence(p);
         if (!p->failed && now(p)->kind != T_EOF)
                 unexpected(p, now(p));

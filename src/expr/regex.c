@@ -21,6 +21,25 @@ void regex_free(struct regex *r) {
         free(r);
 }
 
+/* The commonest mistakes in the words of Go's engine. */
+static struct regex *refuse(struct vm *vm, int error, size_t at, struct str pattern) {
+        size_t bracket = text_find_last(str_sub(pattern, 0, at), STR("[")), sign = at < pattern.n && strchr("*+?{", pattern.p[at]) ? at : at ? at - 1 : 0;
+        if (error == PCRE2_ERROR_MISSING_SQUARE_BRACKET)
+                vm_fail(vm, "error parsing regexp: missing closing ]: `%.*s`", STR_FMT(str_sub(pattern, bracket == SIZE_MAX ? 0 : bracket, pattern.n)));
+        else if (error == PCRE2_ERROR_MISSING_CLOSING_PARENTHESIS)
+                vm_fail(vm, "error parsing regexp: missing closing ): `%.*s`", STR_FMT(pattern));
+        else if (error == PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS)
+                vm_fail(vm, "error parsing regexp: unexpected ): `%.*s`", STR_FMT(pattern));
+        else if (error == PCRE2_ERROR_QUANTIFIER_INVALID)
+                vm_fail(vm, "error parsing regexp: missing argument to repetition operator: `%.*s`", STR_FMT(str_sub(pattern, sign, sign + 1)));
+        else {
+                char text[200];
+                pcre2_get_error_message(error, (PCRE2_UCHAR *)text, sizeof text);
+                vm_fail(vm, "error parsing regexp: %s at %zu: `%.*s`", text, at, STR_FMT(pattern));
+        }
+        return NULL;
+}
+
 struct regex *regex_new(struct vm *vm, struct str pattern) {
         if (!vm_step(vm, 50 + pattern.n))
                 return NULL;
@@ -40,11 +59,8 @@ struct regex *regex_new(struct vm *vm, struct str pattern) {
         r->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &error, &at, c);
         pcre2_compile_context_free(c);
         if (!r->code) {
-                char text[200];
-                pcre2_get_error_message(error, (PCRE2_UCHAR *)text, sizeof text);
                 free(r);
-                vm_fail(vm, "error parsing regexp: %s at %zu: `%.*s`", text, (size_t)at, STR_FMT(pattern));
-                return NULL;
+                return refuse(vm, error, at, pattern);
         }
         r->data = pcre2_match_data_create_from_pattern(r->code, NULL);
         r->context = pcre2_match_context_create(NULL);

@@ -83,8 +83,7 @@ static bool pluck(struct vm *vm, const struct xvalue *args, size_t n, struct xva
         return true;
 }
 
-/* Members of `from` come into `to` where it has none, or only an empty one; with `overwrite` wherever `from` has one that is not empty.
- * Maps on both sides are merged within. */
+/* Members of `from` come into `to` where it has none, or only an empty one; with `overwrite` always. Maps on both sides are merged within. */
 static bool merge_two(struct vm *vm, const struct xvalue *to, const struct xvalue *from, bool overwrite, int depth, struct xvalue *ret) {
         size_t a = to->map.n, b = from->map.n, i = 0, k = 0, n = 0;
         if (depth > VALUE_DEPTH_MAX)
@@ -99,7 +98,7 @@ static bool merge_two(struct vm *vm, const struct xvalue *to, const struct xvalu
                 if (order == 0 && l->value.kind == X_MAP && r->value.kind == X_MAP) {
                         if (!merge_two(vm, &l->value, &r->value, overwrite, depth + 1, &m[n].value))
                                 return false;
-                } else if (order == 0 && (overwrite ? !sprig_empty(&r->value) : sprig_empty(&l->value)))
+                } else if (order == 0 && (overwrite || sprig_empty(&l->value)))
                         m[n].value = r->value;
                 n++;
                 i += order <= 0;
@@ -120,6 +119,8 @@ static bool merge(struct vm *vm, const struct xvalue *args, size_t n, struct xva
 
 /* dig(key, key, …, default, map) */
 static bool dig(struct vm *vm, const struct xvalue *args, size_t n, struct xvalue *ret) {
+        if (n < 3)
+                return vm_fail(vm, "dig needs at least three arguments");
         const struct xvalue *at = &args[n - 1];
         for (size_t i = 0; i + 2 < n; i++) {
                 if (args[i].kind != X_STRING || at->kind != X_MAP)
@@ -141,7 +142,7 @@ static bool copy(struct vm *vm, const struct xvalue *args, size_t n, struct xval
 }
 
 FUNCS(sprig_map,
-        SPRIG("deepCopy", copy, 1, 1, ".", 0), SPRIG("dict", dict, 0, -1, ".", 0), SPRIG("dig", dig, 3, -1, ".", 0), SPRIG("get", get, 2, 2, "ms", 0),
+        SPRIG("deepCopy", copy, 1, 1, ".", 0), SPRIG("dict", dict, 0, -1, ".", 0), SPRIG("dig", dig, 0, -1, ".", 0), SPRIG("get", get, 2, 2, "ms", 0),
         SPRIG("hasKey", has_key, 2, 2, "ms", 0), SPRIG("keys", keys, 0, -1, "m", 0), SPRIG("merge", merge, 1, -1, "m", 0), SPRIG("mergeOverwrite", merge, 1, -1, "m", 1),
         SPRIG("mustDeepCopy", copy, 1, 1, ".", 0), SPRIG("mustMerge", merge, 1, -1, "m", 0), SPRIG("mustMergeOverwrite", merge, 1, -1, "m", 1),
         SPRIG("omit", choose, 1, -1, "ms", OMIT), SPRIG("pick", choose, 1, -1, "ms", PICK), SPRIG("pluck", pluck, 1, -1, "sm", 0), SPRIG("set", set, 3, 3, "ms.", 0),

@@ -207,6 +207,6 @@ FUNCS(sprig_math,
         SPRIG("divf", floats, 1, -1, ".", DIV), SPRIG("float64", convert, 1, 1, ".", 1), SPRIG("floor", floor_ceil, 1, 1, ".", 0), SPRIG("int", convert, 1, 1, ".", 0),
         SPRIG("int64", convert, 1, 1, ".", 0), SPRIG("max", integers, 1, -1, ".", MAX), SPRIG("maxf", extremes, 1, -1, ".", MAX), SPRIG("min", integers, 1, -1, ".", MIN),
         SPRIG("minf", extremes, 1, -1, ".", MIN), SPRIG("mod", integers, 2, 2, ".", MOD), SPRIG("mul", integers, 1, -1, ".", MUL), SPRIG("mulf", floats, 1, -1, ".", MUL),
-        SPRIG("randInt", random_int, 2, 2, "I", 0), SPRIG("round", rounded, 2, 3, ".I.", 0), SPRIG("seq", seq, 0, -1, "I", 0), SPRIG("sub", integers, 2, 2, ".", SUB),
+        SPRIG("randInt", random_int, 2, 2, "I", 0), SPRIG("round", rounded, 2, -1, ".IF", 0), SPRIG("seq", seq, 0, -1, "I", 0), SPRIG("sub", integers, 2, 2, ".", SUB),
         SPRIG("subf", floats, 1, -1, ".", SUB), SPRIG("toDecimal", from_octal, 1, 1, ".", 0), SPRIG("until", until, 1, 1, "I", 0), SPRIG("untilStep", until, 3, 3, "I", 0),
 );

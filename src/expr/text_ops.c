@@ -166,7 +166,7 @@ bool text_decode(struct vm *vm, struct str s, int base, struct str *ret, const c
                 }
         }
         if (bad || (digits + pads) % group)
-                *wrong = arena_printf(vm->a, "illegal base%s data at input byte %zu", base == BASE32 ? "32" : "64", bad ? i - 1 : i).p;
+                *wrong = arena_printf(vm->a, "illegal base%s data at input byte %zu", base == BASE32 ? "32" : "64", bad ? i - 1 : i - digits % group).p;
         *ret = (struct str){p, n};
         return true;
 }

@@ -156,6 +156,15 @@ static struct str time_json(const struct xvalue *v, struct arena *a) {
         return time_format(v->integer, v->zone_s, STR("2006-01-02T15:04:05.999999999Z07:00"), a);
 }
 
+/* Go's JSON writes 1e-7 where its other printing has 1e-07. */
+static struct value json_number(double d, struct arena *a) {
+        struct value v = value_double(d, a);
+        size_t e = str_find(v.text, STR("e-0"), 0);
+        if (e != SIZE_MAX)
+                v.text = arena_printf(a, "%.*se-%.*s", (int)e, v.text.p, (int)(v.text.n - e - 3), v.text.p + e + 3);
+        return v;
+}
+
 static bool to_at(const struct xvalue *v, struct arena *a, struct value *ret, struct error *e, int depth) {
         if (depth > VALUE_DEPTH_MAX)
                 return error_set(e, ERROR_LIMIT, "the result of the expression is nested more than %d levels deep", VALUE_DEPTH_MAX);
@@ -167,7 +176,7 @@ static bool to_at(const struct xvalue *v, struct arena *a, struct value *ret, st
         case X_FLOAT:
                 if (!isfinite(v->number))
                         return error_set(e, ERROR_INVALID, "json: unsupported value: %.*s", STR_FMT(float_text(v->number, a)));
-                *ret = value_double(v->number, a);
+                *ret = json_number(v->number, a);
                 return true;
         case X_STRING: *ret = value_string(v->text); return true;
         case X_TIME: *ret = value_string(time_json(v, a)); return true;
@@ -338,6 +347,8 @@ bool vm_json_read(struct vm *vm, struct str text, bool all_float, struct xvalue 
         struct error e = {0};
         if (!vm_step(vm, 1 + text.n / 64))
                 return false;
+        if (str_trim(text).n == 0)
+                return vm_fail(vm, "unexpected end of JSON input");
         if (!json_read(text, &(struct json_limits){.depth_max = VALUE_DEPTH_MAX / 2}, vm->a, &v, &e))
                 return vm_fail(vm, "not valid JSON: %s", e.text);
         *ret = from_value(&v, vm->a, all_float);
