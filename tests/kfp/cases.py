@@ -397,7 +397,7 @@ def retries(c):
     @dsl.pipeline
     def p(flag: str) -> str:
         t = shell(script=f'echo x >> {flag}; test "$(wc -l < {flag})" -ge 3; echo done > "$1"')
-        t.set_retry(num_retries=3, backoff_duration='0.1s')
+        t.set_retry(num_retries=3, backoff_duration='0s')
         return t.output
 
     r = c.run(p, flag=str(flag)).succeeded()
@@ -408,7 +408,7 @@ def retries(c):
     def q(flag: str):
         with dsl.ParallelFor([1]) as i:
             t = shell(script=f'echo {i} >> {flag}; exit 1')
-            t.set_retry(num_retries=1, backoff_duration='0.1s')
+            t.set_retry(num_retries=1, backoff_duration='0s')
 
     c.run(q, flag=str(flag)).failed()
     assert flag.read_text() == '1\n' * 2

@@ -12,6 +12,7 @@ import warnings
 warnings.filterwarnings('ignore')
 WEFT = os.environ['WEFT']
 LIMIT_S = 300
+WORK = os.path.join(os.environ['WEFT_CACHE'], 'work')  # not below /tmp, of which each task has its own
 CASES = []
 
 
@@ -82,7 +83,8 @@ class Case:
         return self.run_file(self.compile(pipeline), *options, **parameters)
 
     def weft(self, *words):
-        return subprocess.run([WEFT, *words, '--data', str(self.data)], capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
+        data = [] if words[0] in ('lint', 'help') else ['--data', str(self.data)]
+        return subprocess.run([WEFT, *words, *data], capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
 
 
 def case(function):
@@ -91,7 +93,7 @@ def case(function):
 
 
 def carry_out(name, function):
-    with tempfile.TemporaryDirectory(prefix='weft-kfp-') as folder:
+    with tempfile.TemporaryDirectory(prefix='kfp-', dir=WORK) as folder:
         try:
             function(Case(folder))
             return name, None
@@ -101,10 +103,13 @@ def carry_out(name, function):
 
 def main():
     import cases  # noqa: F401  they register themselves
+    import cases_control  # noqa: F401
+    import cases_values  # noqa: F401
     import examples  # noqa: F401
     wanted = sys.argv[1:]
     chosen = [(n, f) for n, f in CASES if not wanted or any(w in n for w in wanted)]
     passed = failed = 0
+    os.makedirs(WORK, exist_ok=True)
     # The SDK's compiler keeps state of the module, so that compiling goes one at a time: processes, not threads.
     with concurrent.futures.ProcessPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         for future in concurrent.futures.as_completed([pool.submit(carry_out, n, f) for n, f in chosen]):

@@ -93,11 +93,11 @@ static void facts_of_the_run(void **state)
         struct seen seen;
         struct kfp_case *c = one_task(&seen, "    inputDefinitions: {parameters: {a: {parameterType: STRING}, d: {parameterType: STRUCT}}}\n",
                                       "{pipelinechannel--s: {componentInputParameter: s}, a: {runtimeValue: {constant: \"{{$.inputs.parameters['pipelinechannel--s']}}/"
-                                      "{{$.pipeline_job_name}}/{{$.pipeline_task_name}}\"}}, d: {runtimeValue: {constant: {k: [\"{{$.inputs.parameters['pipelinechannel--s']}}\"]}}}}",
+                                      "{{$.pipeline_job_name}}/{{$.pipeline_task_name}}/{{$.pipeline_task_uuid}}\"}}, d: {runtimeValue: {constant: {k: [\"{{$.inputs.parameters['pipelinechannel--s']}}\"]}}}}",
                                       "[\"{{$.inputs.parameters['a']}}\", \"{{$.inputs.parameters['d']}}\", '{{$.pipeline_job_uuid}}', '{{$.pipeline_job_resource_name}}', "
                                       "'{{$.pipeline_task_uuid}}', '{{$.pipeline_job_create_time_utc}}', '{{$.workspace_path}}']",
                                       (const char *const[]){"s", "ho", NULL});
-        assert_string_equal(seen.text[0], "ho/A run/t|{\"k\":[\"ho\"]}|0f1e-uid|a-run|0f1e-uid-2|2023-11-14T22:13:20Z|/data/artifacts/.workspace");
+        assert_string_equal(seen.text[0], "ho/A run/t/c78ee3a4-ab07-859e-bab8-d9e0badbdccb|{\"k\":[\"ho\"]}|0f1e-uid|a-run|c78ee3a4-ab07-859e-bab8-d9e0badbdccb|2023-11-14T22:13:20Z|/data/artifacts/.workspace");
         assert_true(str_eq_c(seen.spec[0].folders[2], "/data/artifacts/.workspace"));
         kfp_case_free(c);
 }

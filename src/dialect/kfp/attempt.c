@@ -66,7 +66,7 @@ static void files(struct kfp_place *p, struct task_spec *ret)
         ret->folders = ARENA_ARRAY(p->arena, struct str, 3);
         ret->folders[ret->folders_n++] = p->folder;
         ret->folders[ret->folders_n++] = arena_printf(p->arena, "%.*s/.kfp/parameters", STR_FMT(p->folder));
-        if (p->uses_workspace)
+        if (((const struct kfp_workflow *)p->site->workflow->dialect)->uses_workspace)
                 ret->folders[ret->folders_n++] = kfp_workspace(p->site);
         ret->params_out = ARENA_ARRAY(p->arena, struct task_param_out, out->params_n + 1);
         for (size_t i = 0; i < out->params_n; i++)

@@ -82,11 +82,12 @@ static void read_param(struct kfp_reader *r, const struct value_member *m, struc
         if (ret->type == KFP_TASK_CONFIG)
                 problem_add(r->ps, ERROR_UNSUPPORTED, false, &m->value, path,
                             "a TASK_CONFIG input is not executed by this version of Weft; remove it from the component");
+        ret->literals = value_get_c(&m->value, "literals");
         const struct value *v = value_get_c(&m->value, "defaultValue");
         if (!v || v->kind == VALUE_NULL)
                 return;
         struct error e = {0};
-        if (!kfp_convert(kfp_val(v, r->arena), ret->type, STR("the default"), r->arena, &ret->fallback, &e))
+        if (!kfp_fit(kfp_val(v, r->arena), ret, STR("the default"), r->arena, &ret->fallback, &e))
                 problem_add(r->ps, ERROR_INVALID, false, v, kfp_path(r->arena, path, STR("defaultValue")), "%s", e.text);
         ret->optional = true;
 }
@@ -168,6 +169,9 @@ static void read_container(struct kfp_reader *r, const struct value *c, struct s
         if (accelerator)
                 problem_add(r->ps, ERROR_UNSUPPORTED, true, accelerator, kfp_path(r->arena, path, STR("container.resources.accelerator")),
                             "accelerators are not reserved on this machine: the task sees those that are there");
+        if (str_find(ret->image, STR("argostub/"), 0) != SIZE_MAX)
+                problem_add(r->ps, ERROR_UNSUPPORTED, false, value_get_c(c, "image"), kfp_path(r->arena, path, STR("container.image")),
+                            "'%.*s' makes or removes a volume of a cluster, and there is none on this machine; pass files as artifacts, or use the workspace", STR_FMT(ret->image));
         kfp_python_detect(ret, text_of(r->spec, "sdkVersion"), r->arena);
 }
 
@@ -176,6 +180,9 @@ static void read_importer(struct kfp_reader *r, const struct value *i, struct st
         const struct value *uri = value_get_c(i, "artifactUri"), *constant = value_get_c(uri, "constant");
         ret->importer = true;
         ret->metadata = value_get_c(i, "metadata");
+        if (is_true(i, "downloadToWorkspace"))
+                problem_add(r->ps, ERROR_UNSUPPORTED, false, value_get_c(i, "downloadToWorkspace"), kfp_path(r->arena, path, STR("importer.downloadToWorkspace")),
+                            "an imported artifact is not copied into the workspace by this version of Weft; read it where it is, or copy it in a component");
         ret->uri_parameter = text_of(uri, "runtimeParameter");
         if (!constant)
                 constant = value_get_c(value_get_c(uri, "constantValue"), "stringValue");
@@ -378,6 +385,7 @@ static void finish(struct kfp_reader *r, const struct submission *s, struct work
         make_templates(r);
         for (size_t i = 0; i < r->components_n; i++)
                 kfp_lint_component(r, &r->components[i]);
+        x->uses_workspace = r->uses_workspace;
         w->templates = r->templates;
         w->templates_n = r->templates_n;
         w->document = r->spec;

@@ -90,7 +90,7 @@ static bool gather_param(const struct site *s, const struct kfp_task *k, const s
                 return true;
         if (x->selector && !kfp_expr_select(x->selector, v, s->arena, &v, e))
                 return error_wrap(e, "%.*s", STR_FMT(call_name(s, x->name)));
-        if (p && !kfp_convert(v, p->type, call_name(s, x->name), s->arena, &v, e))
+        if (p && !kfp_fit(v, p, call_name(s, x->name), s->arena, &v, e))
                 return false;
         ret->params[ret->params_n++] = (struct param){.name = x->name, .value = v};
         return true;
@@ -215,7 +215,7 @@ static bool add_item(const struct site *s, const struct kfp_task *k, struct bind
                 struct param *out = &in->params[in->params_n++];
                 out->name = k->item_input;
                 struct value item = kfp_value(val_json(s->item), s->arena);
-                return kfp_convert(kfp_val(&item, s->arena), p->type, call_name(s, k->item_input), s->arena, &out->value, e);
+                return kfp_fit(kfp_val(&item, s->arena), p, call_name(s, k->item_input), s->arena, &out->value, e);
         }
         uint32_t only = s->item_index;
         const struct kfp_source *x = artifact_source(k, k->items_input);

@@ -23,6 +23,7 @@ struct kfp_param {
         enum kfp_type type;
         bool optional;
         struct val fallback; /* VAL_NONE: no default */
+        const struct value *literals; /* a list: the only values it may have; NULL: any */
 };
 
 struct kfp_artifact {
@@ -114,6 +115,7 @@ struct kfp_workflow { /* workflow->dialect */
         struct kfp_component *components; size_t components_n;
         struct str sdk_version;
         const struct value *spec;      /* the pipeline's document */
+        bool uses_workspace;           /* every attempt finds the folder */
 };
 
 /* values.c */
@@ -128,6 +130,8 @@ bool kfp_is_null(struct val v);                                  /* none or null
 extern const struct val kfp_null;
 /* `what` names it in the error: "input 'x' of task 'y'". null passes. */
 bool kfp_convert(struct val v, enum kfp_type type, struct str what, struct arena *a, struct val *ret, struct error *e);
+/* The same for a value that the parameter is to have: one of its literals, if it has some. */
+bool kfp_fit(struct val v, const struct kfp_param *p, struct str what, struct arena *a, struct val *ret, struct error *e);
 
 /* schema.c */
 void kfp_check_spec(const struct value *spec, struct problems *ps);
@@ -140,8 +144,9 @@ struct str kfp_nearest(const struct value *map, struct str wrong, struct arena *
 /* condition.c: the expressions of triggerPolicy and parameterExpressionSelector */
 const struct kfp_expr *kfp_expr_compile(struct str text, struct arena *a, struct error *e);
 bool kfp_expr_condition(const struct kfp_expr *x, const struct bindings *inputs, struct arena *a, bool *ret, struct error *e);
-/* The first input that the condition names and the task does not have: false, and its name. */
-bool kfp_expr_known(const struct kfp_expr *x, const struct kfp_source *inputs, size_t n, struct str *ret_unknown);
+/* Whether they read only what there is: of a condition, the task's inputs. */
+bool kfp_expr_check_condition(const struct kfp_expr *x, const struct kfp_task *k, struct error *e);
+bool kfp_expr_check_selector(const struct kfp_expr *x, struct error *e);
 bool kfp_expr_select(const struct kfp_expr *x, struct val from, struct arena *a, struct val *ret, struct error *e);
 
 /* lint.c: problems for placeholders that name nothing. */
@@ -165,6 +170,7 @@ struct kfp_reader {
         struct kfp_executor *executors; size_t executors_n;
         struct kfp_names executor_names;
         struct template *templates; uint32_t templates_n, templates_cap;
+        bool uses_workspace;
 };
 struct kfp_component *kfp_find_component(struct kfp_reader *r, struct str name);
 uint32_t kfp_template_of(struct kfp_reader *r, struct kfp_component *c, const struct value *policy);
@@ -190,7 +196,7 @@ struct kfp_place { /* what a placeholder may name */
         struct str folder;      /* of the outputs; empty: there are none */
         bool for_cache;         /* input artifacts by digest */
         bool for_lint;          /* only looks whether every placeholder names something: all branches */
-        bool uses_workspace;
+        bool uses_workspace;    /* set when a placeholder named it */
         struct arena *arena;
 };
 struct str kfp_place_text(struct kfp_place *p, struct str text, struct error *e, bool *ok);

@@ -36,6 +36,10 @@ void kfp_lint_component(struct kfp_reader *r, const struct kfp_component *c)
         struct value v;
         bool ok;
         if (x->importer) {
+                struct str path = kfp_artifact_path(x->uri, r->arena);
+                if (!x->uri_parameter.n && !str_eq(path, x->uri) && !str_starts(x->uri, STR("file:")))
+                        problem_add(r->ps, ERROR_UNSUPPORTED, true, x->at, arena_printf(r->arena, "deploymentSpec.executors.%.*s.importer.artifactUri", STR_FMT(x->name)),
+                                    "'%.*s' is not fetched on this machine: its readers look for it at %.*s, where it must be mounted", STR_FMT(x->uri), STR_FMT(path));
                 if (x->metadata && !kfp_place_value(&p, x->metadata, &v, &e))
                         report(r, x, "importer.metadata", &e);
                 if (x->uri_parameter.n && !kfp_param_of(&c->in, x->uri_parameter)) {
@@ -53,6 +57,46 @@ void kfp_lint_component(struct kfp_reader *r, const struct kfp_component *c)
                 if (!ok)
                         report(r, x, "container.env", &e);
         }
+        r->uses_workspace = r->uses_workspace || p.uses_workspace;
+}
+
+static bool has_placeholder(const struct value *v)
+{
+        bool found = v->kind == VALUE_STRING && str_find(v->text, STR("{{$"), 0) != SIZE_MAX;
+        for (size_t i = 0; v->kind == VALUE_LIST && i < v->list.n && !found; i++)
+                found = has_placeholder(&v->list.items[i]);
+        for (size_t i = 0; v->kind == VALUE_MAP && i < v->map.n && !found; i++)
+                found = has_placeholder(&v->map.members[i].value);
+        return found;
+}
+
+/* A constant is what it is: whether it fits is known now. */
+static void check_type(struct kfp_reader *r, const struct kfp_param *p, const struct value *constant, struct str what, const struct value *at, struct str path)
+{
+        struct val fits;
+        struct error e = {0};
+        if (p && !has_placeholder(constant) && !kfp_fit(kfp_val(constant, r->arena), p, what, r->arena, &fits, &e))
+                problem_add(r->ps, ERROR_INVALID, false, at, path, "%s", e.text);
+}
+
+static void lint_constant(struct kfp_reader *r, struct kfp_place *p, const struct kfp_task *k, const struct kfp_source *x, struct str path)
+{
+        struct error e = {0};
+        struct value v;
+        if (!kfp_place_value(p, x->constant, &v, &e))
+                problem_add(r->ps, ERROR_INVALID, false, x->constant, path, "%s", e.text);
+        else if (!x->selector)
+                check_type(r, kfp_param_of(&k->component->in, x->name), x->constant, arena_printf(r->arena, "the input '%.*s'", STR_FMT(x->name)), x->constant, path);
+}
+
+static void lint_items(struct kfp_reader *r, struct kfp_place *p, const struct kfp_task *k, const struct value *at, struct str path)
+{
+        struct error e = {0};
+        struct value v;
+        if (!kfp_place_value(p, k->items_raw, &v, &e))
+                problem_add(r->ps, ERROR_INVALID, false, at, path, "%s", e.text);
+        for (size_t i = 0; i < k->items_raw->list.n; i++)
+                check_type(r, kfp_param_of(&k->component->in, k->item_input), &k->items_raw->list.items[i], arena_printf(r->arena, "item %zu", i), at, path);
 }
 
 void kfp_lint_task(struct kfp_reader *r, const struct kfp_task *k, const struct value *at, struct str path)
@@ -60,14 +104,12 @@ void kfp_lint_task(struct kfp_reader *r, const struct kfp_task *k, const struct 
         struct site s = some_site(r->arena);
         struct bindings in = {.params = ARENA_ARRAY(r->arena, struct param, k->params_n + 1)};
         struct kfp_place p = {.site = &s, .inputs = &in, .arena = r->arena};
-        struct error e = {0};
-        struct value v;
         for (size_t i = 0; i < k->params_n; i++)
                 in.params[in.params_n++] = (struct param){.name = k->params[i].name, .value = val_text(STR(""))};
         for (size_t i = 0; i < k->params_n; i++)
-                if (k->params[i].kind == KFP_CONSTANT && !kfp_place_value(&p, k->params[i].constant, &v, &e))
-                        problem_add(r->ps, ERROR_INVALID, false, k->params[i].constant,
-                                    kfp_path(r->arena, kfp_path(r->arena, path, STR("inputs.parameters")), k->params[i].name), "%s", e.text);
-        if (k->items_raw && !kfp_place_value(&p, k->items_raw, &v, &e))
-                problem_add(r->ps, ERROR_INVALID, false, at, kfp_path(r->arena, path, STR("parameterIterator.items.raw")), "%s", e.text);
+                if (k->params[i].kind == KFP_CONSTANT)
+                        lint_constant(r, &p, k, &k->params[i], kfp_path(r->arena, kfp_path(r->arena, path, STR("inputs.parameters")), k->params[i].name));
+        if (k->items_raw)
+                lint_items(r, &p, k, at, kfp_path(r->arena, path, STR("parameterIterator.items.raw")));
+        r->uses_workspace = r->uses_workspace || p.uses_workspace;
 }

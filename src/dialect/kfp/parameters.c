@@ -28,6 +28,18 @@ static void unknown(const struct kfp_io *io, struct str name, struct arena *a, s
                             STR_FMT(known_names(io, a)));
 }
 
+/* What is written as JSON says its type: the text "5" is no integer, and 5 is no text. What is given as text may be anything. */
+static bool of_kind(struct val given, enum kfp_type type, struct str what, struct arena *a, struct error *e)
+{
+        static const enum value_kind kinds[KFP_TYPES] = {[KFP_STRING] = VALUE_STRING, [KFP_INTEGER] = VALUE_NUMBER, [KFP_DOUBLE] = VALUE_NUMBER,
+                [KFP_BOOLEAN] = VALUE_BOOL, [KFP_LIST] = VALUE_LIST, [KFP_STRUCT] = VALUE_MAP, [KFP_FINAL_STATUS] = VALUE_MAP, [KFP_TASK_CONFIG] = VALUE_MAP};
+        struct value v = kfp_value(given, a);
+        if (given.kind != VAL_JSON || v.kind == kinds[type])
+                return true;
+        return error_set(e, ERROR_INVALID, "%.*s must be %s, and is %.*s%s", STR_FMT(what), kfp_type_name(type), STR_FMT(str_sub(given.text, 0, 200)),
+                         type == KFP_STRING ? ": put it in quotes" : v.kind == VALUE_STRING ? ": take the quotes off" : "");
+}
+
 static void from_submission(const struct kfp_param *p, struct val given, struct arena *a, struct problems *ps, struct val *ret)
 {
         struct error e = {0};
@@ -38,7 +50,7 @@ static void from_submission(const struct kfp_param *p, struct val given, struct 
                 *ret = kfp_null;
                 return;
         }
-        if (!kfp_convert(given, p->type, what, a, ret, &e))
+        if (!of_kind(given, p->type, what, a, &e) || !kfp_fit(given, p, what, a, ret, &e))
                 problem_add(ps, ERROR_INVALID, false, NULL, path, "%s", e.text);
 }
 

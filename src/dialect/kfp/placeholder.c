@@ -1,6 +1,7 @@
 /* Placeholders: {{$…}} in texts, and whole words that are {"Concat": …} or {"IfPresent": …}. */
 #include "dialect/kfp/kfp.h"
 #include "text/json.h"
+#include <openssl/sha.h>
 
 enum { TEXT_MAX = 64 << 20 };
 
@@ -206,10 +207,23 @@ static bool place_output(struct kfp_place *p, struct str s, struct val *ret, str
         return error_set(e, ERROR_INVALID, "of outputs, a placeholder may name .parameters['name'].output_file, .artifacts['name'] or .output_file");
 }
 
+/* Made of the run and where the task stands in it, so that its inputs and its command are told the same, at every attempt. */
+static struct str task_uuid(const struct site *s, struct arena *a)
+{
+        unsigned char h[SHA256_DIGEST_LENGTH];
+        struct str path = s->ops ? s->ops->path(s->scope, a) : s->task->name;
+        while (s->retried && path.n && path.p[path.n - 1] != '#') /* the number of the attempt */
+                path.n--;
+        path.n -= s->retried && path.n;
+        struct str text = arena_printf(a, "%.*s/%.*s", STR_FMT(s->run->uid), STR_FMT(path));
+        SHA256((const unsigned char *)text.p, text.n, h);
+        return arena_printf(a, "%02x%02x%02x%02x-%02x%02x-8%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", h[0], h[1], h[2], h[3], h[4], h[5], h[6] & 15, h[7],
+                            (h[8] & 0x3f) | 0x80, h[9], h[10], h[11], h[12], h[13], h[14], h[15]);
+}
+
 static bool place_fact(struct kfp_place *p, struct str s, struct val *ret, struct error *e)
 {
         const struct run_view *r = p->site->run;
-        const struct node_view *self = p->site->self_node;
         struct str v;
         if (str_eq_c(s, ".pipeline_job_name"))
                 v = r->display_name.n ? r->display_name : r->name;
@@ -220,7 +234,7 @@ static bool place_fact(struct kfp_place *p, struct str s, struct val *ret, struc
         else if (str_eq_c(s, ".pipeline_task_name"))
                 v = p->site->task->name;
         else if (str_eq_c(s, ".pipeline_task_uuid"))
-                v = self ? arena_printf(p->arena, "%.*s-%u", STR_FMT(r->uid), self->no) : r->uid;
+                v = task_uuid(p->site, p->arena);
         else if (str_eq_c(s, ".pipeline_job_create_time_utc"))
                 v = wall_rfc3339(r->created_at, 0, p->arena);
         else if (str_eq_c(s, ".pipeline_job_schedule_time_utc"))

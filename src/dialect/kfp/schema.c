@@ -3,23 +3,25 @@
 #include "dialect/kfp/kfp.h"
 #include <assert.h>
 
-enum shape { ANY, STRING, NUMBER, BOOLEAN, STRINGS, OBJECT, OBJECT_MAP, OBJECT_LIST, STRUCTURE, UNSUPPORTED, NO_EFFECT };
+enum shape { ANY, STRING, NUMBER, BOOLEAN, STRINGS, LIST, OBJECT, OBJECT_MAP, OBJECT_LIST, STRUCTURE, UNSUPPORTED, NO_EFFECT };
 
 struct object;
 struct field {
         const char *name;
         enum shape shape;
         const struct object *object;
-        const char *hint; /* UNSUPPORTED and NO_EFFECT: what to do or know */
+        const char *hint; /* UNSUPPORTED and NO_EFFECT: what to do or know. Of another shape: why the field means nothing on this machine */
 };
 struct object { const char *what; const struct field *fields; };
 #define FIELDS(name, title, ...) static const struct object name = {title, (const struct field[]){__VA_ARGS__, {NULL}}}
 
+#define FOR_PEOPLE "it is for people"
+#define NO_SCHEDULER "there is one machine, and nothing to place tasks on"
 FIELDS(artifact_type, "an artifact type", {"schemaTitle", STRING}, {"schemaVersion", STRING}, {"instanceSchema", STRING}, {"schemaUri", STRING});
-FIELDS(param_def, "a parameter", {"parameterType", STRING}, {"type", STRING}, {"defaultValue", ANY}, {"isOptional", BOOLEAN}, {"description", STRING},
-       {"literals", STRUCTURE});
+FIELDS(param_def, "a parameter", {"parameterType", STRING}, {"type", STRING}, {"defaultValue", ANY}, {"isOptional", BOOLEAN}, {"description", STRING, NULL, FOR_PEOPLE},
+       {"literals", LIST});
 FIELDS(artifact_def, "an artifact", {"artifactType", OBJECT, &artifact_type}, {"isArtifactList", BOOLEAN}, {"isOptional", BOOLEAN},
-       {"description", STRING}, {"properties", STRUCTURE}, {"customProperties", STRUCTURE}, {"metadata", STRUCTURE});
+       {"description", STRING, NULL, FOR_PEOPLE}, {"properties", STRUCTURE}, {"customProperties", STRUCTURE}, {"metadata", STRUCTURE});
 FIELDS(io_def, "inputs or outputs", {"parameters", OBJECT_MAP, &param_def}, {"artifacts", OBJECT_MAP, &artifact_def});
 
 FIELDS(param_selector, "a selector", {"producerSubtask", STRING}, {"outputParameterKey", STRING});
@@ -58,23 +60,27 @@ FIELDS(component_def, "a component", {"inputDefinitions", OBJECT, &io_def}, {"ou
        {"taskConfigPassthroughs", UNSUPPORTED, NULL, "set resources and environment on the task itself"});
 
 FIELDS(accelerator, "an accelerator", {"type", STRING}, {"count", ANY}, {"resourceType", STRING}, {"resourceCount", ANY});
-FIELDS(resources, "resources", {"cpuLimit", NUMBER}, {"memoryLimit", NUMBER}, {"cpuRequest", NUMBER}, {"memoryRequest", NUMBER},
-       {"resourceCpuLimit", STRING}, {"resourceMemoryLimit", STRING}, {"resourceCpuRequest", STRING}, {"resourceMemoryRequest", STRING},
+FIELDS(resources, "resources", {"cpuLimit", NUMBER}, {"memoryLimit", NUMBER}, {"cpuRequest", NUMBER, NULL, NO_SCHEDULER},
+       {"memoryRequest", NUMBER, NULL, NO_SCHEDULER},
+       {"resourceCpuLimit", STRING}, {"resourceMemoryLimit", STRING}, {"resourceCpuRequest", STRING, NULL, NO_SCHEDULER},
+       {"resourceMemoryRequest", STRING, NULL, NO_SCHEDULER},
        {"accelerator", OBJECT, &accelerator});
 FIELDS(env_def, "an environment variable", {"name", STRING}, {"value", STRING});
 FIELDS(container, "a container", {"image", STRING}, {"command", STRINGS}, {"args", STRINGS}, {"env", OBJECT_LIST, &env_def},
        {"resources", OBJECT, &resources},
        {"lifecycle", UNSUPPORTED, NULL, "remove it: Weft decides about the cache without a command of the component"});
 FIELDS(importer_uri, "artifactUri", {"constant", ANY}, {"constantValue", STRUCTURE}, {"runtimeParameter", STRING});
-FIELDS(importer, "an importer", {"artifactUri", OBJECT, &importer_uri}, {"typeSchema", OBJECT, &artifact_type}, {"reimport", BOOLEAN},
+FIELDS(importer, "an importer", {"artifactUri", OBJECT, &importer_uri}, {"typeSchema", OBJECT, &artifact_type}, {"reimport", BOOLEAN, NULL, "an import is a reference to what is there; it is always made anew"},
+       {"downloadToWorkspace", BOOLEAN},
        {"metadata", STRUCTURE}, {"properties", STRUCTURE}, {"customProperties", STRUCTURE});
 FIELDS(executor_def, "an executor", {"container", OBJECT, &container}, {"importer", OBJECT, &importer},
        {"resolver", UNSUPPORTED, NULL, "pass the artifact in, or use an importer"},
        {"customJob", UNSUPPORTED, NULL, "use a container component"});
 FIELDS(deployment, "deploymentSpec", {"executors", OBJECT_MAP, &executor_def});
-FIELDS(pipeline_info, "pipelineInfo", {"name", STRING}, {"displayName", STRING}, {"description", STRING});
+FIELDS(pipeline_info, "pipelineInfo", {"name", STRING}, {"displayName", STRING}, {"description", STRING, NULL, FOR_PEOPLE});
 FIELDS(spec_def, "a pipeline", {"pipelineInfo", OBJECT, &pipeline_info}, {"deploymentSpec", OBJECT, &deployment}, {"schemaVersion", STRING},
-       {"sdkVersion", STRING}, {"components", OBJECT_MAP, &component_def}, {"root", OBJECT, &component_def}, {"defaultPipelineRoot", STRING});
+       {"sdkVersion", STRING}, {"components", OBJECT_MAP, &component_def}, {"root", OBJECT, &component_def}, 
+       {"defaultPipelineRoot", NO_EFFECT, NULL, "artifacts are kept in the data folder"});
 
 #define ON_CLUSTER "it needs a cluster; on this machine leave it out, or set the environment of the task"
 #define NO_POD "it is about the pod, and there is none on this machine"
@@ -87,11 +93,17 @@ FIELDS(platform_executor, "an executor", {"secretAsVolume", UNSUPPORTED, NULL, O
        {"podAffinity", NO_EFFECT, NULL, NO_POD}, {"enabledSharedMemory", NO_EFFECT, NULL, NO_POD}, {"securityContext", NO_EFFECT, NULL, NO_POD},
        {"activeDeadlineSeconds", ANY});
 FIELDS(platform_deployment, "deploymentSpec", {"executors", OBJECT_MAP, &platform_executor});
-FIELDS(pipeline_config, "pipelineConfig", {"workspace", NO_EFFECT, NULL, "the workspace is a folder of the run, without a size"},
-       {"pipelineTtl", NO_EFFECT, NULL, "finished runs stay until they are deleted"},
+FIELDS(workspace, "the workspace", {"size", STRING, NULL, "the workspace is a folder of the run"},
+       {"kubernetes", STRUCTURE, NULL, "the workspace is a folder of the run, and no volume of a cluster"});
+#define RUNS_STAY "finished runs stay until they are deleted"
+FIELDS(pipeline_config, "pipelineConfig", {"workspace", OBJECT, &workspace},
+       {"pipelineTtl", NO_EFFECT, NULL, RUNS_STAY}, {"resourceTtlOnCompletion", NO_EFFECT, NULL, RUNS_STAY},
+       {"resourceTtlOnSuccess", NO_EFFECT, NULL, RUNS_STAY}, {"resourceTtlOnFailure", NO_EFFECT, NULL, RUNS_STAY},
        {"activeDeadlineSeconds", ANY},
        {"semaphoreKey", UNSUPPORTED, NULL, "limit the runs that are started instead"}, {"mutexName", UNSUPPORTED, NULL, "limit the runs that are started instead"});
-FIELDS(platform_spec, "a platform", {"deploymentSpec", OBJECT, &platform_deployment}, {"pipelineConfig", OBJECT, &pipeline_config});
+FIELDS(platform_spec, "a platform", {"deploymentSpec", OBJECT, &platform_deployment}, {"pipelineConfig", OBJECT, &pipeline_config},
+       {"platform", STRING, NULL, "it is the name under which this stands"},
+       {"config", UNSUPPORTED, NULL, "compile the pipeline with the kubernetes extension of the KFP SDK"});
 FIELDS(platforms, "platforms", {"kubernetes", OBJECT, &platform_spec});
 FIELDS(platform_document, "a platform document", {"platforms", OBJECT, &platforms});
 
@@ -183,6 +195,9 @@ static void check_field(struct problems *ps, const struct value_member *m, const
         case STRUCTURE:
                 expect(ps, v, VALUE_MAP, path);
                 break;
+        case LIST:
+                expect(ps, v, VALUE_LIST, path);
+                break;
         case STRINGS:
                 check_list(ps, v, NULL, path);
                 break;
@@ -242,6 +257,13 @@ void kfp_check_platform(const struct value *platform, const struct value *spec, 
 
 struct listing { field_visitor *each; void *user; struct arena *arena; const struct object *seen[64]; size_t seen_n; };
 
+static enum field_use use_of(const struct field *f)
+{
+        if (f->shape == UNSUPPORTED)
+                return FIELD_REFUSED;
+        return f->shape == NO_EFFECT ? FIELD_WARNED : f->hint ? FIELD_NO_EFFECT : FIELD_USED;
+}
+
 static void list_fields(struct listing *l, const struct object *o, struct str place)
 {
         for (size_t i = 0; i < l->seen_n; i++)
@@ -250,7 +272,7 @@ static void list_fields(struct listing *l, const struct object *o, struct str pl
         assert(l->seen_n < sizeof l->seen / sizeof *l->seen);
         l->seen[l->seen_n++] = o;
         for (const struct field *f = o->fields; f->name; f++)
-                l->each(l->user, place, f->name, f->shape == UNSUPPORTED ? FIELD_REFUSED : f->shape == NO_EFFECT ? FIELD_WARNED : FIELD_USED, f->hint);
+                l->each(l->user, place, f->name, use_of(f), f->hint);
         for (const struct field *f = o->fields; f->name; f++) {
                 const char *many = f->shape == OBJECT_MAP ? ".*" : f->shape == OBJECT_LIST ? "[]" : "";
                 if (f->object)

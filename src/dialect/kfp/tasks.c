@@ -108,9 +108,10 @@ static bool read_selector(struct graph *g, const struct value *v, struct str pat
         if (!x || !x->text.n)
                 return true;
         s->selector = kfp_expr_compile(x->text, g->r->arena, &e);
-        if (!s->selector)
-                bad(g, x, dot(g, path, "parameterExpressionSelector"), "%s", e.text);
-        return s->selector;
+        if (s->selector && kfp_expr_check_selector(s->selector, &e))
+                return true;
+        bad(g, x, dot(g, path, "parameterExpressionSelector"), "%s", e.text);
+        return false;
 }
 
 static void read_param_source(struct graph *g, const struct value_member *m, struct str path, struct kfp_task *k)
@@ -263,11 +264,8 @@ static void read_trigger(struct graph *g, const struct value *t, struct str path
                 k->condition_text = condition->text;
                 k->condition = kfp_expr_compile(condition->text, g->r->arena, &e);
                 task->has_when = true;
-                struct str name;
-                if (!k->condition)
+                if (!k->condition || !kfp_expr_check_condition(k->condition, k, &e))
                         bad(g, condition, dot(g, at, "condition"), "%s", e.text);
-                else if (!kfp_expr_known(k->condition, k->params, k->params_n, &name))
-                        bad(g, condition, dot(g, at, "condition"), "the condition reads '%.*s', which is no input of the task", STR_FMT(name));
         }
         if (task->deps_n)
                 task->trigger = trigger_over(g, task->deps, 0, task->deps_n, completed);

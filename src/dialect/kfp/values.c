@@ -179,3 +179,30 @@ bool kfp_convert(struct val v, enum kfp_type type, struct str what, struct arena
         *ret = kfp_val(&x, a);
         return true;
 }
+
+static struct str list_literals(const struct value *literals, struct arena *a)
+{
+        struct str out = STR("");
+        for (size_t i = 0; i < literals->list.n && i < 20; i++) {
+                const struct value *x = &literals->list.items[i];
+                struct str text = kfp_text(kfp_val(x, a), a);
+                const char *quote = x->kind == VALUE_STRING ? "'" : "";
+                out = arena_printf(a, "%.*s%s%s%.*s%s", STR_FMT(out), i ? ", " : "", quote, STR_FMT(text), quote);
+        }
+        return out;
+}
+
+bool kfp_fit(struct val v, const struct kfp_param *p, struct str what, struct arena *a, struct val *ret, struct error *e)
+{
+        if (!kfp_convert(v, p->type, what, a, ret, e))
+                return false;
+        if (!p->literals || !p->literals->list.n || kfp_is_null(*ret))
+                return true;
+        for (size_t i = 0; i < p->literals->list.n; i++) {
+                struct val x;
+                if (kfp_convert(kfp_val(&p->literals->list.items[i], a), p->type, what, a, &x, NULL) && str_eq(x.text, ret->text))
+                        return true;
+        }
+        return error_set(e, ERROR_INVALID, "%.*s must be one of %.*s, and is '%.*s'", STR_FMT(what), STR_FMT(list_literals(p->literals, a)),
+                         STR_FMT(str_sub(ret->text, 0, 200)));
+}
