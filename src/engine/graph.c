@@ -22,7 +22,14 @@ struct node *names_graph(struct node *graph)
         return graph;
 }
 
-/* Is this part of the run being ended? Exit handlers and exit tasks are exempt, except from termination. */
+bool is_exempt(const struct run *r, const struct node *n)
+{
+        if (r->row.stopping == RUN_TERMINATED || !n->row.on_stop)
+                return false;
+        return n->row.role == NODE_ROLE_HOOK ? n->hook->when == HOOK_EXIT : n->row.role == NODE_ROLE_TASK && n->task->on_stop;
+}
+
+/* Is this part of the run being ended? */
 bool is_closing(const struct run *r, const struct node *n)
 {
         if (r->row.stopping == RUN_TERMINATED)
@@ -30,7 +37,7 @@ bool is_closing(const struct run *r, const struct node *n)
         for (const struct node *x = n; x; x = x->parent) {
                 if (x->closing)
                         return true;
-                if (x->row.on_stop)
+                if (is_exempt(r, x))
                         return false;
         }
         return r->row.stopping == RUN_STOPPED || r->row.deadline_passed;

@@ -173,6 +173,8 @@ void work_add(struct run *r, int kind, struct node *n, uint32_t task);
 void work_run(struct run *r);
 struct node *graph_of(const struct node *n);        /* nearest graph or group above */
 struct node *names_graph(struct node *graph);       /* where names are looked up */
+/* An exit handler or exit task: the end of what is around it does not reach into it, except by termination. Its own deadline does. */
+bool is_exempt(const struct run *r, const struct node *n);
 bool is_closing(const struct run *r, const struct node *n);
 void graph_open(struct run *r, struct node *g);
 void graph_restore(struct run *r, struct node *g);  /* counters from slots */
@@ -195,7 +197,7 @@ struct node *permit_graph(const struct node *n);
 bool node_is_unit(const struct node *n);
 void set_reason(struct node *n, const char *reason);
 void timer_set(struct run *r, struct node *n);
-void deadline_begin(struct run *r, struct node *n); /* of an attempt or a graph that starts now */
+void deadline_begin(struct run *r, struct node *n, struct wall from); /* of an attempt or a graph that started then */
 void kind_set(struct run *r, struct node *n, enum node_kind k);
 bool node_is_leaf(const struct node *n); /* counts in nodes_total */
 bool failure_counts(const struct node *graph, const struct node *task);

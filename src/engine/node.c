@@ -42,11 +42,11 @@ bool call_resolve(struct run *r, struct node *n, struct site *s)
         return true;
 }
 
-void deadline_begin(struct run *r, struct node *n)
+void deadline_begin(struct run *r, struct node *n, struct wall from)
 {
         if (!n->limits.deadline_us)
                 return;
-        int64_t at = r->now.us + n->limits.deadline_us, timeout = n->limits.timeout_at_us;
+        int64_t at = from.us + n->limits.deadline_us, timeout = n->limits.timeout_at_us;
         n->row.deadline_at.us = timeout && timeout < at ? timeout : at;
         timer_set(r, n);
 }
@@ -253,7 +253,7 @@ void node_enter(struct run *r, struct node *n)
         switch (n->row.kind) {
         case NODE_KIND_GRAPH:
         case NODE_KIND_GROUP:
-                deadline_begin(r, n);
+                deadline_begin(r, n, r->now);
                 graph_open(r, n);
                 break;
         case NODE_KIND_TASK:
@@ -470,13 +470,32 @@ void hook_failed(struct run *r, struct node *owner, struct node *hook)
         r->hook_failed = true;
 }
 
-/* Everything live below n is asked to end. */
+static void stop_inner(struct run *r, struct node *n, struct str message)
+{
+        if (!is_exempt(r, n))
+                node_stop_below(r, n, message);
+}
+
+/* Of what a retry has kept below a node that is not open again yet, hooks may run already. */
+static void stop_hooks_below(struct run *r, struct node *n, struct str message)
+{
+        for (uint32_t i = 0; i < n->hooks_n; i++)
+                stop_inner(r, n->hooks[i], message);
+        for (uint32_t i = 0; i < n->slots_n; i++)
+                if (n->slots[i])
+                        stop_hooks_below(r, n->slots[i], message);
+        for (uint32_t i = 0; n->row.kind == NODE_KIND_FANOUT && i < n->items_n; i++)
+                if (n->items[i].node)
+                        stop_hooks_below(r, n->items[i].node, message);
+        if (n->attempt_node)
+                stop_hooks_below(r, n->attempt_node, message);
+}
+
+/* n, and everything live below it, is asked to end. */
 void node_stop_below(struct run *r, struct node *n, struct str message)
 {
-        if (n->row.on_stop && r->row.stopping != RUN_TERMINATED && !n->closing && !is_closing(r, n))
-                return;
         for (uint32_t i = 0; i < n->hooks_n; i++)
-                node_stop_below(r, n->hooks[i], message);
+                stop_inner(r, n->hooks[i], message);
         if (node_state_final(n->row.state))
                 return;
         enum node_state s = r->row.stopping ? NODE_STOPPED : NODE_FAILED;
@@ -487,6 +506,7 @@ void node_stop_below(struct run *r, struct node *n, struct str message)
                 return;
         }
         if (n->reopened) {
+                stop_hooks_below(r, n, message);
                 if (n->row.role == NODE_ROLE_ITEM)
                         fanout_reenter_item(r, n->parent, n);
                 else
@@ -511,6 +531,7 @@ void node_stop_below(struct run *r, struct node *n, struct str message)
         case NODE_KIND_GRAPH:
         case NODE_KIND_GROUP:
                 if (!n->opened && has_children(n)) {
+                        stop_hooks_below(r, n, message);
                         n->in_wait = false;
                         work_add(r, WORK_ENTER, n, 0);
                         return;
@@ -521,12 +542,12 @@ void node_stop_below(struct run *r, struct node *n, struct str message)
                 }
                 for (uint32_t i = 0; i < n->slots_n; i++)
                         if (n->slots[i])
-                                node_stop_below(r, n->slots[i], message);
+                                stop_inner(r, n->slots[i], message);
                 return;
         case NODE_KIND_FANOUT:
                 for (uint32_t i = 0; i < n->items_n; i++)
                         if (n->items[i].node)
-                                node_stop_below(r, n->items[i].node, message);
+                                stop_inner(r, n->items[i].node, message);
                 if (!n->items_active)
                         fanout_done(r, n);
                 return;
@@ -535,7 +556,7 @@ void node_stop_below(struct run *r, struct node *n, struct str message)
                         r->busy--;
                         node_finish(r, n, s, message);
                 } else if (n->attempt_node)
-                        node_stop_below(r, n->attempt_node, message);
+                        stop_inner(r, n->attempt_node, message);
                 return;
         case NODE_KINDS:
                 return;

@@ -82,7 +82,7 @@ void retry_decide(struct run *r, struct node *n, struct node *a)
         }
         int64_t wait = p->backoff_us ? delay_us(p, made) : 0;
         int64_t at = a->row.finished_at.us + wait;
-        if (p->backoff_total_us && at > n->row.started_at.us + p->backoff_total_us) {
+        if (p->backoff_total_us && (at > r->now.us ? at : r->now.us) > n->row.started_at.us + p->backoff_total_us) {
                 done(r, n, a, STR("Backoff would exceed max duration limit"));
                 return;
         }

@@ -305,7 +305,7 @@ static bool take(struct run *r, const struct event *e, struct error *err)
                         return true;
                 n->row.reported = true;
                 n->row.started_at = e->at.us ? e->at : r->now;
-                deadline_begin(r, n);
+                deadline_begin(r, n, n->row.started_at); /* the news may be late */
                 node_set_state(r, n, NODE_RUNNING);
                 return true;
         case EVENT_ENDED:

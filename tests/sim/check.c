@@ -1,4 +1,5 @@
 /* What must hold after each commit and at the end of a run. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include "sim.h"
 
@@ -59,6 +60,22 @@ static void check_begin(const struct sim_store *s, const struct workflow *w, con
                 must_be_settled(s, w, graph, r, t->deps[i]);
 }
 
+/* Fail-fast: what waited for its graph's limit does not begin once a failure of an earlier step counts. */
+static void check_fail_fast(const struct sim_store *s, const struct workflow *w, const struct sim_row *r)
+{
+        const struct sim_row *p = &s->rows[r->row.parent];
+        if (!r->waited || r->row.epoch > 0 || r->row.role != NODE_ROLE_TASK || p->row.kind != NODE_KIND_GRAPH || !w->templates[p->row.template].fail_fast)
+                return;
+        const struct template *graph = &w->templates[p->row.template];
+        for (uint32_t i = 0; i < graph->tasks_n; i++) {
+                uint32_t no = store_find(s, sim_ident(r->parent_ident, NODE_ROLE_TASK, i, 0));
+                enum node_state state = no ? s->rows[no].row.state : NODE_PENDING;
+                bool counts = node_state_bad(state) && !(graph->tasks[i].continue_on & (state == NODE_ERROR ? RESULT_ERRORED : RESULT_FAILED));
+                if (counts && s->rows[no].ended < s->writes)
+                        sim_fail("node %u began after node %u, of the same graph, that fails fast, had failed", r->row.no, no);
+        }
+}
+
 static uint32_t limit_of(const struct sim_store *s, const struct workflow *w, const struct sim_row *r)
 {
         if (r->row.kind == NODE_KIND_GRAPH)
@@ -80,6 +97,7 @@ void check_delta(struct sim_store *s, const struct workflow *w, const struct del
                 if (r->checked_epoch == r->row.epoch + 1 || !has_begun(&r->row) || (!is_leaf(&r->row) && is_ending(s, r)))
                         continue;
                 check_begin(s, w, r);
+                check_fail_fast(s, w, r);
                 r->checked_epoch = r->row.epoch + 1;
         }
         for (uint32_t i = 0; i < s->grown_n; i++) {
@@ -92,6 +110,85 @@ void check_delta(struct sim_store *s, const struct workflow *w, const struct del
                 sim_fail("%d leaves run at once; the run's limit is %u", s->active, w->parallelism);
         if (d->soft && d->actions_n > 0)
                 sim_fail("a delta with actions says that it may wait");
+}
+
+/* An attempt that went on after its time, and nobody ended it. */
+static void check_times(const struct sim_store *s, const struct sim_template *t, const struct node_row *old, const struct node_row *now)
+{
+        if (!old->dispatched || !node_state_final(now->state) || now->stop_ordered)
+                return;
+        int64_t end = now->finished_at.us;
+        if (now->kind == NODE_KIND_CHILD && !s->exact) /* after a crash its end is known later, and nothing says when it was */
+                return;
+        if (old->deadline_at.us && end > old->deadline_at.us)
+                sim_fail("node %u ended %" PRId64 " µs after its deadline", now->no, end - old->deadline_at.us);
+        if (t->timeout_us && now->epoch == 0 && now->role != NODE_ROLE_ATTEMPT && end > now->created_at.us + t->timeout_us)
+                sim_fail("node %u ended %" PRId64 " µs after its timeout", now->no, end - now->created_at.us - t->timeout_us);
+        if (t->deadline_us && old->reported && (!old->deadline_at.us || old->deadline_at.us > old->started_at.us + t->deadline_us))
+                sim_fail("node %u ran without the deadline that it should have had", now->no);
+}
+
+void check_row(const struct sim_store *s, const struct workflow *w, const struct sim_row *before, const struct node_row *now)
+{
+        const struct sim_template *t = now->template < w->templates_n ? w->templates[now->template].dialect : NULL;
+        if (before) {
+                if (t && before->live && before->row.epoch == now->epoch && (now->kind == NODE_KIND_TASK || now->kind == NODE_KIND_CHILD))
+                        check_times(s, t, &before->row, now);
+                return;
+        }
+        if (now->role == NODE_ROLE_HOOK && s->run.stopping == RUN_TERMINATED)
+                sim_fail("hook node %u is made in a run that is being terminated", now->no);
+        if (now->role == NODE_ROLE_ATTEMPT && now->index > 0 && t && t->retry.backoff_total_us && s->exact && now->epoch == 0 &&
+            now->created_at.us > s->rows[now->parent].row.started_at.us + t->retry.backoff_total_us)
+                sim_fail("attempt node %u is made after the time for attempts", now->no);
+}
+
+/* Exit handlers and exit tasks go on when the run is stopped. */
+static bool is_exempt(const struct sim_store *s, const struct workflow *w, const struct node_row *r)
+{
+        for (; r->parent != 0; r = &s->rows[r->parent].row) {
+                const struct node_row *p = &s->rows[r->parent].row;
+                if (r->role == NODE_ROLE_HOOK) {
+                        const struct node_row *owner = p;
+                        while (owner->parent != 0 && owner->role != NODE_ROLE_TASK)
+                                owner = &s->rows[owner->parent].row;
+                        const struct task *t = owner->parent == 0 ? &w->root : &w->templates[s->rows[owner->parent].row.template].tasks[owner->task];
+                        if (t->hooks[r->index].when == HOOK_EXIT)
+                                return true;
+                } else if (r->role == NODE_ROLE_TASK && w->templates[p->template].tasks[r->task].on_stop)
+                        return true;
+        }
+        return false;
+}
+
+void check_stopping(const struct sim_store *s, const struct workflow *w, const struct world *world)
+{
+        bool terminate = s->run.stopping == RUN_TERMINATED;
+        if (s->run.stopping == RUN_QUEUED)
+                return;
+        for (uint32_t i = 1; i < s->rows_n; i++) {
+                const struct node_row *r = &s->rows[i].row;
+                if (!s->rows[i].live || !r->dispatched || (r->kind == NODE_KIND_CHILD && !r->child_run.n) || (!terminate && is_exempt(s, w, r)))
+                        continue;
+                if (!world_told(world, i, r->epoch, terminate))
+                        sim_fail("the run is being %s, and node %u is alive and was not told to end", terminate ? "terminated" : "stopped", i);
+        }
+}
+
+void check_suspended(const struct sim_store *s)
+{
+        bool waits = false, suspended = false;
+        for (uint32_t i = 1; i < s->rows_n; i++) {
+                const struct node_row *r = &s->rows[i].row;
+                suspended |= s->rows[i].live && r->state == NODE_SUSPENDED;
+                waits |= s->rows[i].live && !node_state_final(r->state) &&
+                         (r->dispatched || (r->state == NODE_WAITING && !str_eq_c(r->reason, "waits for the parallelism of its template")));
+        }
+        if (s->run.state != RUN_RUNNING && s->run.state != RUN_SUSPENDED)
+                return;
+        enum run_state expected = s->run.suspended || (suspended && !waits) ? RUN_SUSPENDED : RUN_RUNNING;
+        if (s->run.state != expected)
+                sim_fail("the run says that it is %s and is %s", run_state_name(s->run.state), run_state_name(expected));
 }
 
 void check_end(const struct sim_store *s, const struct workflow *w)
@@ -126,7 +223,7 @@ static bool *below_attempts(const struct sim_store *s)
         return below;
 }
 
-static void check_exports(const struct sim_store *s, const struct naive *n)
+static void check_exports(const struct sim_store *s, const struct naive *n, bool again)
 {
         size_t found = 0;
         for (size_t i = 0; i < s->run.globals.params_n; i++) {
@@ -136,7 +233,8 @@ static void check_exports(const struct sim_store *s, const struct naive *n)
                         if (n->exports[k] == name && n->exports[k + 1] == value)
                                 found++;
         }
-        if (found != s->run.globals.params_n || found != n->exports_n / 2)
+        /* What an earlier epoch exported is still there, when it has another name. */
+        if ((!again && found != s->run.globals.params_n) || found != n->exports_n / 2)
                 sim_fail("the run exported %zu values, of which %zu are right; %u are expected", s->run.globals.params_n, found, n->exports_n / 2);
 }
 
@@ -180,8 +278,7 @@ void check_naive(const struct sim_store *s, const struct naive *n, bool again)
                 sim_fail("the run has %u nodes and should have %u", seen, expected);
         if (s->run.state != n->run)
                 sim_fail("the run is %s and should be %s", run_state_name(s->run.state), run_state_name(n->run));
-        if (!again)
-                check_exports(s, n);
+        check_exports(s, n, again);
         free(below);
 }
 

@@ -7,7 +7,7 @@
 enum feature {
         F_LEAF, F_GRAPH, F_GROUP, F_ATOMIC, F_FANOUT, F_WHEN, F_TRIGGER, F_CONTINUE, F_RETRY_LEAF, F_RETRY_GRAPH, F_BACKOFF, F_EXIT, F_CHANGE, F_RUN_EXIT,
         F_SUSPEND, F_APPROVE, F_CHILD, F_LIMIT_RUN, F_LIMIT_GRAPH, F_LIMIT_ITEMS, F_CACHE, F_FAIL_FAST, F_TARGETS, F_OUTPUTS, F_COLLECTS, F_BY_CALL,
-        F_RECURSION, F_FAILS, F_ERROR, F_SKIPPED, F_OMITTED, F_LOST, FEATURES
+        F_RECURSION, F_EXIT_TASK, F_FAILS, F_ERROR, F_SKIPPED, F_OMITTED, F_LOST, FEATURES
 };
 /* `holds`: something can stand below it. `whole`: of the run, so that it stands below nothing. */
 static const struct { const char *name, *mark; bool holds, whole; } features[FEATURES] = {
@@ -19,7 +19,7 @@ static const struct { const char *name, *mark; bool holds, whole; } features[FEA
         [F_CHILD] = {"child run", "cr"}, [F_LIMIT_RUN] = {"limit of the run", "lr", true, true}, [F_LIMIT_GRAPH] = {"limit of a graph", "lg", true},
         [F_LIMIT_ITEMS] = {"limit of items", "li", true}, [F_CACHE] = {"cache", "ca"}, [F_FAIL_FAST] = {"fail fast", "ff", true},
         [F_TARGETS] = {"targets", "tg", true}, [F_OUTPUTS] = {"graph outputs", "go", true}, [F_COLLECTS] = {"gathered outputs", "ga", true},
-        [F_BY_CALL] = {"template by call", "bc"}, [F_RECURSION] = {"recursion", "re", true}, [F_FAILS] = {"failed", "fa"}, [F_ERROR] = {"error", "er"},
+        [F_BY_CALL] = {"template by call", "bc"}, [F_RECURSION] = {"recursion", "re", true}, [F_EXIT_TASK] = {"exit task", "xt", true}, [F_FAILS] = {"failed", "fa"}, [F_ERROR] = {"error", "er"},
         [F_SKIPPED] = {"skipped", "sk"}, [F_OMITTED] = {"omitted", "om"}, [F_LOST] = {"lost attempt", "lo"},
 };
 
@@ -27,6 +27,7 @@ enum { SIZES = 4 };
 struct coverage {
         uint64_t runs, nodes, sizes[SIZES]; /* up to 29, 30 to 50, 51 to 1,000, more */
         uint64_t states[RUN_STATES];
+        uint64_t crashes, largest_crashed, retried;
         uint64_t alone[FEATURES];
         uint64_t pairs[FEATURES][FEATURES]; /* [outer][inner] */
 };
@@ -58,6 +59,8 @@ static uint64_t features_of_task(const struct task *t, const struct node_row *r)
                 f |= BIT(F_BY_CALL);
         if (st->recursion)
                 f |= BIT(F_RECURSION);
+        if (t->on_stop)
+                f |= BIT(F_EXIT_TASK);
         if (t->fans_out && r->kind == NODE_KIND_FANOUT)
                 f |= BIT(F_FANOUT) | (t->items_parallelism ? BIT(F_LIMIT_ITEMS) : 0) | (t->collects ? BIT(F_COLLECTS) : 0);
         return f;
@@ -142,12 +145,22 @@ void coverage_count(struct coverage *c, const struct sim_store *s, const struct 
         }
 }
 
+void coverage_drive(struct coverage *c, uint64_t crashes, uint64_t largest_crashed, bool retried)
+{
+        c->crashes += crashes;
+        c->retried += retried;
+        if (crashes && largest_crashed > c->largest_crashed)
+                c->largest_crashed = largest_crashed;
+}
+
 void coverage_add(struct coverage *to, const struct coverage *from)
 {
+        uint64_t largest = to->largest_crashed > from->largest_crashed ? to->largest_crashed : from->largest_crashed;
         uint64_t *a = (uint64_t *)to;
         const uint64_t *b = (const uint64_t *)from;
         for (size_t i = 0; i < sizeof *to / sizeof *a; i++)
                 a[i] += b[i];
+        to->largest_crashed = largest;
 }
 
 bool coverage_print(const struct coverage *c, uint64_t least)
@@ -156,8 +169,12 @@ bool coverage_print(const struct coverage *c, uint64_t least)
         printf("%lu runs, %lu nodes; runs with under 30 nodes %lu, 30 to 50 %lu, 51 to 1,000 %lu, more %lu\n", c->runs, c->nodes, c->sizes[0], c->sizes[1],
                c->sizes[2], c->sizes[3]);
         for (int i = 0; i < RUN_STATES; i++)
-                if (c->states[i])
+                if (run_state_final(i)) {
                         printf("  ended %s: %lu\n", run_state_name(i), c->states[i]);
+                        enough &= c->states[i] >= least;
+                }
+        printf("  %lu crashes, in runs of up to %lu nodes; %lu runs retried\n", c->crashes, c->largest_crashed, c->retried);
+        enough &= c->crashes >= least && c->retried >= least;
         printf("runs in which a feature occurs, and in which the one on top stands below the one on the left\n%-24s%9s", "", "");
         for (int k = 0; k < FEATURES; k++)
                 printf("%7s", features[k].mark);

@@ -249,6 +249,7 @@ static void gen_place(struct gen *g, struct making *m, uint32_t i, bool chain)
                         m->after[i] |= m->after[k];
                 }
         t->deps = deps;
+        t->on_stop = chance(g, 100);
         if (t->deps_n > 0 && chance(g, 220))
                 t->trigger = gen_trigger(g, deps, t->deps_n, 2);
 }

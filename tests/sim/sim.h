@@ -91,21 +91,25 @@ struct sim_row {
         bool live;                        /* exists in the current epoch */
         int32_t active;                   /* leaves and graphs below that take a place under its limit */
         uint32_t checked_epoch;           /* +1: check_delta has seen it start in this epoch */
+        bool waited;                      /* it was held back by the limit of its graph */
+        uint64_t ended;                   /* `writes` when it became final */
 };
 struct sim_store {
         struct arena *arena;
+        const struct workflow *w;
         struct run_row run;
         struct sim_row *rows; uint32_t rows_n, rows_cap; /* by number; [0] unused */
         uint32_t history_n;
-        struct sim_undo { uint32_t no; bool existed, live; struct node_row row; } *undo; uint32_t undo_n, undo_cap;
+        struct sim_undo { uint32_t no; bool existed, live, waited; uint64_t ended; struct node_row row; } *undo; uint32_t undo_n, undo_cap;
         struct run_row undo_run; bool undo_run_set;
-        uint64_t commits;
+        uint64_t commits, writes;
+        bool exact;                       /* no crashes: times are what they would be */
         int32_t active;                   /* leaves that run */
         uint32_t *grown; uint32_t grown_n, grown_cap; /* nodes whose `active` grew in the last delta */
-        uint64_t digest;                  /* of everything that was ever written, in order */
+        uint64_t digest;                  /* of everything that was ever written and ordered, in order */
         uint32_t *by_ident; uint32_t by_ident_cap;
 };
-void store_init(struct sim_store *s, const struct run_row *run);
+void store_init(struct sim_store *s, const struct workflow *w, const struct run_row *run);
 void store_free(struct sim_store *s);
 /* Writes a delta; it is durable with the next store_harden(). Checks what a row may become. */
 void store_write(struct sim_store *s, const struct delta *d);
@@ -143,9 +147,10 @@ int64_t world_next_at(const struct world *w); /* INT64_MAX: nothing will come */
 /* Takes the next event; what it points to lives until the next call but one. */
 bool world_take(struct world *w, struct event *ret, int64_t *ret_at_us);
 void world_untake(struct world *w, const struct event *e, int64_t at_us);
+/* Was the attempt, if it is alive, told to end? A child run: told to terminate, when `terminate`. */
+bool world_told(const struct world *w, uint32_t no, uint32_t epoch, bool terminate);
 uint32_t world_live(const struct world *w);
 uint32_t world_queued(const struct world *w);
-uint32_t world_starts(const struct world *w, uint32_t no, uint32_t epoch); /* how many attempts of it were started */
 
 /* ---- naive.c ---- */
 struct naive_result { uint64_t ident; enum node_state state; uint64_t out; bool in_attempt; };
@@ -161,6 +166,10 @@ const struct naive_result *naive_get(const struct naive *n, uint64_t ident);
 /* ---- check.c ---- */
 void check_delta(struct sim_store *s, const struct workflow *w, const struct delta *d); /* after store_write */
 void check_end(const struct sim_store *s, const struct workflow *w);
+void check_row(const struct sim_store *s, const struct workflow *w, const struct sim_row *before, const struct node_row *now); /* before it is written */
+/* All that is committed has been acted upon: in a run that is being stopped, whoever has to end has been told. */
+void check_stopping(const struct sim_store *s, const struct workflow *w, const struct world *world);
+void check_suspended(const struct sim_store *s);
 /* `again` after a retry, where the number of attempts says nothing. */
 void check_naive(const struct sim_store *s, const struct naive *n, bool again);
 void check_same(const struct sim_store *a, const struct sim_store *b);
@@ -171,6 +180,7 @@ bool *check_keep_set(const struct sim_store *s, const struct workflow *w, struct
 struct coverage;
 size_t coverage_size(void);
 void coverage_count(struct coverage *c, const struct sim_store *s, const struct workflow *w);
+void coverage_drive(struct coverage *c, uint64_t crashes, uint64_t largest_crashed, bool retried); /* of one seed */
 void coverage_add(struct coverage *to, const struct coverage *from);
 bool coverage_print(const struct coverage *c, uint64_t least); /* false: something occurred less often */
 

@@ -51,7 +51,8 @@ static struct run_row copy_run(const struct run_row *from, struct arena *a) {
         return r;
 }
 
-void store_init(struct sim_store *s, const struct run_row *run) {
+void store_init(struct sim_store *s, const struct workflow *w, const struct run_row *run) {
+        s->w = w;
         if (!s->arena)
                 s->arena = arena_new();
         arena_reset(s->arena);
@@ -59,7 +60,8 @@ void store_init(struct sim_store *s, const struct run_row *run) {
         s->rows_n = 1;
         s->history_n = s->undo_n = 0;
         s->undo_run_set = false;
-        s->commits = 0;
+        s->commits = s->writes = 0;
+        s->exact = false;
         s->active = 0;
         s->grown_n = 0;
         s->digest = 0;
@@ -152,7 +154,7 @@ int32_t store_count_active(const struct sim_store *s, uint32_t no, bool (*except
 static void save_undo(struct sim_store *s, uint32_t no) {
         grow((void **)&s->undo, &s->undo_cap, s->undo_n, sizeof *s->undo);
         struct sim_row *r = &s->rows[no];
-        s->undo[s->undo_n++] = (struct sim_undo){no, r->row.no != 0, r->live, r->row};
+        s->undo[s->undo_n++] = (struct sim_undo){no, r->row.no != 0, r->live, r->waited, r->ended, r->row};
 }
 
 static void may_become(const struct sim_row *old, const struct node_row *new) {
@@ -167,6 +169,10 @@ static void may_become(const struct sim_row *old, const struct node_row *new) {
                 return;
         if (o->state != new->state || sim_value(&o->outputs, "v") != sim_value(&new->outputs, "v"))
                 sim_fail("node %u was final (%s) and became %s", new->no, node_state_name(o->state), node_state_name(new->state));
+        if (!str_eq(o->message, new->message) || o->has_exit_code != new->has_exit_code || o->exit_code != new->exit_code || o->attempt != new->attempt ||
+            o->finished_at.us != new->finished_at.us || o->started_at.us != new->started_at.us || !str_eq(o->cached_from, new->cached_from) ||
+            sim_value(&o->inputs, "v") != sim_value(&new->inputs, "v"))
+                sim_fail("node %u was final (%s) and its row changed", new->no, node_state_name(o->state));
 }
 
 /* Slot of an ident: where it is, or where it may go. Numbers whose row was rolled back are free again. */
@@ -209,6 +215,21 @@ static void index_rebuild(struct sim_store *s)
                         s->by_ident[slot_of(s, s->rows[i].ident)] = i;
 }
 
+static uint64_t digest_row(uint64_t h, const struct node_row *r)
+{
+        const uint64_t numbers[] = {(uint64_t)r->no << 32 | r->epoch, (uint64_t)r->parent << 32 | r->task, (uint64_t)r->index << 32 | r->template,
+                (uint64_t)r->kind << 32 | r->role, (uint64_t)r->state << 32 | r->attempt, (uint64_t)r->hooks_fired << 32 | (uint32_t)r->exit_code,
+                (uint64_t)r->has_exit_code << 4 | (uint64_t)r->dispatched << 3 | (uint64_t)r->reported << 2 | (uint64_t)r->stop_ordered << 1 | r->on_stop,
+                (uint64_t)r->created_at.us, (uint64_t)r->started_at.us, (uint64_t)r->finished_at.us, (uint64_t)r->wake_at.us, (uint64_t)r->deadline_at.us,
+                (uint64_t)r->children_total << 32 | r->children_done, sim_value(&r->inputs, "v"), sim_value(&r->outputs, "v")};
+        const struct str texts[] = {r->name, r->item, r->reason, r->message, r->items, r->retry, r->cache_key, r->cached_from, r->child_run};
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+                h = sim_mix(h, numbers[i]);
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+                h = texts[i].n ? hash_64(texts[i], h) : sim_mix(h, i);
+        return h;
+}
+
 static void write_row(struct sim_store *s, const struct node_row *row) {
         if (row->no == 0 || row->no > s->rows_n + 100000)
                 sim_fail("node number %u after %u nodes", row->no, s->rows_n - 1);
@@ -216,8 +237,9 @@ static void write_row(struct sim_store *s, const struct node_row *row) {
         while (s->rows_n <= row->no)
                 s->rows[s->rows_n++] = (struct sim_row){0};
         struct sim_row *r = &s->rows[row->no];
-        bool known = r->row.no != 0;
+        bool known = r->row.no != 0, was_final = known && r->live && node_state_final(r->row.state);
         save_undo(s, row->no);
+        check_row(s, s->w, known ? r : NULL, row);
         if (known) {
                 may_become(r, row);
                 if (is_active(r))
@@ -230,15 +252,18 @@ static void write_row(struct sim_store *s, const struct node_row *row) {
                 r->parent_ident = row->parent == 0 ? IDENT_ROOT : s->rows[row->parent].ident;
                 r->ident = sim_ident(r->parent_ident, row->role, row->task, row->index);
                 r->active = 0;
+                r->waited = false;
                 r->row.no = row->no;
                 index_put(s, row->no);
         }
         r->row = copy_row(row, s->arena);
         r->live = true;
+        r->waited |= row->state == NODE_WAITING && str_eq_c(row->reason, "waits for the parallelism of its template");
+        if (node_state_final(row->state) && !was_final)
+                r->ended = s->writes;
         if (is_active(r))
                 count_active(s, row->no, 1);
-        s->digest = sim_mix(sim_mix(s->digest, (uint64_t)row->no << 32 | row->epoch), sim_mix((uint64_t)row->state << 32 | row->attempt,
-                                                                                          sim_value(&row->outputs, "v")));
+        s->digest = digest_row(s->digest, row);
 }
 
 void store_write(struct sim_store *s, const struct delta *d) {
@@ -252,6 +277,7 @@ void store_write(struct sim_store *s, const struct delta *d) {
                 s->run = copy_run(d->run, s->arena);
         }
         s->grown_n = 0;
+        s->writes++;
         for (size_t i = 0; i < d->history_n; i++) {
                 uint32_t no = d->history[i];
                 if (no == 0 || no >= s->rows_n || !s->rows[no].live)
@@ -264,6 +290,8 @@ void store_write(struct sim_store *s, const struct delta *d) {
         }
         for (size_t i = 0; i < d->nodes_n; i++)
                 write_row(s, &d->nodes[i]);
+        for (size_t i = 0; i < d->actions_n; i++)
+                s->digest = sim_mix(s->digest, (uint64_t)d->actions[i].kind << 60 ^ (uint64_t)d->actions[i].node << 16 ^ d->actions[i].attempt);
 }
 
 void store_harden(struct sim_store *s) {
@@ -284,6 +312,8 @@ void store_rollback(struct sim_store *s) {
                 r->live = u->live;
                 if (u->existed) {
                         r->row = u->row;
+                        r->waited = u->waited;
+                        r->ended = u->ended;
                         if (is_active(r))
                                 count_active(s, u->no, 1);
                 } else {

@@ -14,7 +14,7 @@ struct queued { int64_t at_us; uint64_t tie; struct event event; bool first; };
 
 struct wnode { /* the last attempt of a node */
         uint32_t epoch, attempt, starts, echoes;
-        bool known, live, child, seen_suspended;
+        bool known, live, child, seen_suspended, told, told_to_terminate;
         int64_t ends_us;
         struct event end;
 };
@@ -224,6 +224,7 @@ static void create_child(struct world *x, const struct sim_row *r, const struct 
 static void stop(struct world *x, const struct action *a, int64_t now, struct wnode *n) {
         struct event e = {.kind = EVENT_ENDED, .node = a->node, .epoch = a->epoch, .attempt = a->attempt};
         bool same = n->known && n->epoch == a->epoch && n->attempt == a->attempt;
+        n->told |= same;
         if (same && !n->live) {
                 push(x, &n->end, now + 1, false);
                 return;
@@ -236,6 +237,8 @@ static void stop_child(struct world *x, const struct action *a, int64_t now, str
         if (!n->known || !n->child || a->text.n == 0)
                 sim_fail("node %u stops a child run that it never created", a->node);
         struct event e = n->end;
+        n->told = true;
+        n->told_to_terminate |= a->terminate;
         if (n->live) {
                 e.child_state = a->terminate ? RUN_TERMINATED : RUN_STOPPED;
                 e.outputs = NULL;
@@ -377,9 +380,10 @@ bool world_take(struct world *x, struct event *ret, int64_t *ret_at_us) {
 
 void world_untake(struct world *x, const struct event *e, int64_t at_us) { push(x, e, at_us, false); }
 
+bool world_told(const struct world *x, uint32_t no, uint32_t epoch, bool terminate) {
+        const struct wnode *n = no < x->nodes_cap ? &x->nodes[no] : NULL;
+        return !n || !n->known || !n->live || n->epoch != epoch || (n->told && (n->told_to_terminate || !n->child || !terminate));
+}
+
 uint32_t world_live(const struct world *x) { return x->live; }
 uint32_t world_queued(const struct world *x) { return x->heap_n; }
-
-uint32_t world_starts(const struct world *x, uint32_t no, uint32_t epoch) {
-        return no < x->nodes_cap && x->nodes[no].known && x->nodes[no].epoch == epoch ? x->nodes[no].starts : 0;
-}

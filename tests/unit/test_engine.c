@@ -311,6 +311,23 @@ static void test_exit_handler(void **s)
         rig_end(&rig);
 }
 
+static void test_deadlines_hold_in_an_exit_handler(void **s)
+{
+        (void)s;
+        graph_of(1);
+        exit_handler();
+        handler.deadline_us = US_PER_S;
+        rig_begin(&rig);
+        ends("a", 0);
+        rig_event(&rig, (struct event){.kind = EVENT_STARTED, .node = rig_node(&rig, "exit")->no});
+        rig.now_us += US_PER_S;
+        command(EVENT_TICK);
+        assert_non_null(rig_action(&rig, ACTION_STOP, "exit"));
+        rig_ends(&rig, rig_node(&rig, "exit"), TASK_STOPPED, 0);
+        assert_int_equal(state("exit"), NODE_FAILED);
+        rig_end(&rig);
+}
+
 static void test_stop(void **s)
 {
         (void)s;
@@ -564,6 +581,7 @@ int main(void)
                 cmocka_unit_test(test_all_values_of_a_run),
                 cmocka_unit_test(test_depth),
                 cmocka_unit_test(test_exit_handler),
+                cmocka_unit_test(test_deadlines_hold_in_an_exit_handler),
                 cmocka_unit_test(test_stop),
                 cmocka_unit_test(test_terminate),
                 cmocka_unit_test(test_termination_reaches_a_child_that_is_being_stopped),
