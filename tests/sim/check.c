@@ -143,8 +143,7 @@ void check_row(const struct sim_store *s, const struct workflow *w, const struct
                 sim_fail("attempt node %u is made after the time for attempts", now->no);
 }
 
-/* Exit handlers and exit tasks go on when the run is stopped. */
-static bool is_exempt(const struct sim_store *s, const struct workflow *w, const struct node_row *r)
+bool check_exempt(const struct sim_store *s, const struct workflow *w, const struct node_row *r)
 {
         for (; r->parent != 0; r = &s->rows[r->parent].row) {
                 const struct node_row *p = &s->rows[r->parent].row;
@@ -168,7 +167,7 @@ void check_stopping(const struct sim_store *s, const struct workflow *w, const s
                 return;
         for (uint32_t i = 1; i < s->rows_n; i++) {
                 const struct node_row *r = &s->rows[i].row;
-                if (!s->rows[i].live || !r->dispatched || (r->kind == NODE_KIND_CHILD && !r->child_run.n) || (!terminate && is_exempt(s, w, r)))
+                if (!s->rows[i].live || !r->dispatched || (r->kind == NODE_KIND_CHILD && !r->child_run.n) || (!terminate && check_exempt(s, w, r)))
                         continue;
                 if (!world_told(world, i, r->epoch, terminate))
                         sim_fail("the run is being %s, and node %u is alive and was not told to end", terminate ? "terminated" : "stopped", i);

@@ -170,6 +170,8 @@ void check_row(const struct sim_store *s, const struct workflow *w, const struct
 /* All that is committed has been acted upon: in a run that is being stopped, whoever has to end has been told. */
 void check_stopping(const struct sim_store *s, const struct workflow *w, const struct world *world);
 void check_suspended(const struct sim_store *s);
+/* Exit handlers and exit tasks, and what is below them, go on when the run is stopped. */
+bool check_exempt(const struct sim_store *s, const struct workflow *w, const struct node_row *r);
 /* `again` after a retry, where the number of attempts says nothing. */
 void check_naive(const struct sim_store *s, const struct naive *n, bool again);
 void check_same(const struct sim_store *a, const struct sim_store *b);

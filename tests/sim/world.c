@@ -303,6 +303,8 @@ void world_act(struct world *x, const struct sim_store *s, const struct action *
         if (node_state_final(r->row.state) && (a->kind == ACTION_START || a->kind == ACTION_CHILD_CREATE))
                 sim_fail("action %d for node %u, which is committed as %s", a->kind, a->node, node_state_name(r->row.state));
         struct wnode *n = node_of(x, a->node);
+        if ((a->kind == ACTION_STOP || a->kind == ACTION_CHILD_STOP) && s->run.stopping == RUN_STOPPED && !x->sw->timed && check_exempt(s, x->w, &r->row))
+                sim_fail("node %u, in an exit handler, is told to end though the run is only stopped", a->node);
         switch (a->kind) {
         case ACTION_START:
         case ACTION_CHILD_CREATE:
