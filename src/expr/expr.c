@@ -26,14 +26,6 @@ bool expr_parse(enum expr_grammar grammar, struct str source, struct arena *a, c
         return true;
 }
 
-bool expr_parses(struct str source, struct arena *a, struct error *e) {
-        struct parser p = {.grammar = EXPR_ARGO, .source = source, .a = a, .e = e};
-        struct node *root = NULL;
-        if (source.n > SOURCE_MAX || !str_is_utf8(source))
-                return error_set(e, ERROR_INVALID, "the expression is not valid UTF-8, or too long");
-        return argo_parse(&p, &root);
-}
-
 struct str expr_source(const struct expr *x) { return x->source; }
 
 static struct shape shape_of(const struct xvalue *v) {

@@ -24,8 +24,6 @@ struct expr; /* compiled; immutable, may be used from several threads at once */
  * but of every evaluation. */
 bool expr_parse(enum expr_grammar grammar, struct str source, struct arena *a, const struct expr **ret, struct error *e);
 struct str expr_source(const struct expr *x);
-/* Only the grammar of EXPR_ARGO: types are not looked at. What Argo finds out before it runs a template; the rest when a value is wanted. */
-bool expr_parses(struct str source, struct arena *a, struct error *e);
 
 /* What an expression works on. Integers and floating-point numbers differ: 7/2 is 3.5, type(1) is "int". Maps are sorted by key in
  * byte order and have unique keys. Times are microseconds since 1970 UTC with an offset for display; durations are nanoseconds. */

@@ -13,7 +13,7 @@ static struct argo_case *compile(const char *yaml, const char *const *parameters
         struct error e = {0};
         c->arena = arena_new();
         c->problems.arena = c->arena;
-        struct submission s = {.uid = uid, .ns = STR("default"), .created_at = {uid.n ? 1000000 : 0}};
+        struct submission s = {.uid = uid, .ns = STR("default"), .created_at = {1000000}};
         s.parameters.params = arena_alloc_array(c->arena, sizeof(struct param), 20);
         for (; parameters && *parameters; parameters += 2)
                 s.parameters.params[s.parameters.params_n++] = (struct param){.name = str_from(parameters[0]), .value = val_text(str_from(parameters[1]))};

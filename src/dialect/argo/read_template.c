@@ -4,13 +4,6 @@
 
 static size_t list_n(const struct value *v) { return v && v->kind == VALUE_LIST ? v->list.n : 0; }
 
-/* A field of the template, or of the document's templateDefaults. */
-static const struct value *field(const struct argo_reader *r, const struct value *t, const char *name)
-{
-        const struct value *v = value_get_c(t, name);
-        return v && v->kind != VALUE_NULL ? v : value_get_c(r->defaults, name);
-}
-
 static bool flag(const struct value *v) { return v && (v->kind == VALUE_BOOL ? v->boolean : str_eq_c(argo_scalar(v, NULL), "true")); }
 
 /* An expression without braces. */
@@ -180,7 +173,7 @@ static void read_container(struct argo_reader *r, const struct value *c, struct 
 
 static void read_retry(struct argo_reader *r, const struct value *t, struct argo_template *x)
 {
-        const struct value *v = field(r, t, "retryStrategy"), *b = value_get_c(v, "backoff");
+        const struct value *v = value_get_c(t, "retryStrategy"), *b = value_get_c(v, "backoff");
         if (!v || v->kind != VALUE_MAP)
                 return;
         struct argo_retry *s = &x->retry;
@@ -210,26 +203,65 @@ static void read_type(const struct value *t, struct argo_template *x)
         }
 }
 
-uint32_t argo_read_template(struct argo_reader *r, const struct value *t, struct str name)
+/* `over` in front of `under`: maps are put together, anything else is replaced. */
+static struct value merged(const struct value *under, const struct value *over, struct arena *a)
 {
+        struct map_builder m = {.arena = a};
+        if (under->kind != VALUE_MAP || over->kind != VALUE_MAP)
+                return *over;
+        for (size_t i = 0; i < under->map.n; i++)
+                if (!value_get(over, under->map.members[i].key))
+                        map_push(&m, under->map.members[i].key, under->map.members[i].value);
+        for (size_t i = 0; i < over->map.n; i++) {
+                const struct value *below = value_get(under, over->map.members[i].key);
+                map_push(&m, over->map.members[i].key, below ? merged(below, &over->map.members[i].value, a) : over->map.members[i].value);
+        }
+        struct value out = value_map(m.members, m.n);
+        out.line = over->line;
+        out.column = over->column;
+        return out;
+}
+
+/* The template with spec.templateDefaults under it; of these, what belongs to other types of templates is left out. */
+static const struct value *with_defaults(struct argo_reader *r, const struct value *t)
+{
+        if (!r->defaults || r->defaults->kind != VALUE_MAP || t->kind != VALUE_MAP)
+                return t;
+        struct map_builder m = {.arena = r->arena};
+        for (size_t i = 0; i < r->defaults->map.n; i++) {
+                struct str key = r->defaults->map.members[i].key;
+                bool type = false;
+                for (size_t k = 0; k < sizeof types / sizeof *types; k++)
+                        type = type || str_eq_c(key, types[k]);
+                if ((!type || value_get(t, key)) && !str_eq_c(key, "name"))
+                        map_push(&m, key, r->defaults->map.members[i].value);
+        }
+        struct value under = value_map(m.members, m.n), *out = ARENA_NEW(r->arena, struct value);
+        *out = merged(&under, t, r->arena);
+        return out;
+}
+
+uint32_t argo_read_template(struct argo_reader *r, const struct value *given, struct str name)
+{
+        const struct value *t = with_defaults(r, given);
         struct argo_template *x = ARENA_NEW(r->arena, struct argo_template);
         struct template m = {.name = name, .dialect = x, .line = t->line, .column = t->column};
         x->name = name;
-        x->source = t;
+        x->source = given; /* what the document says here: defaults are not checked with each template */
         x->inputs = argo_read_params(r, value_get_c(value_get_c(t, "inputs"), "parameters"), &x->inputs_n);
         x->artifacts_in = argo_read_artifacts(r, value_get_c(value_get_c(t, "inputs"), "artifacts"), &x->artifacts_in_n);
         read_outputs(r, t, x);
         read_retry(r, t, x);
         read_type(t, x);
-        x->timeout = argo_text_of(field(r, t, "timeout"), r->arena);
-        x->deadline = argo_text_of(field(r, t, "activeDeadlineSeconds"), r->arena);
+        x->timeout = argo_text_of(value_get_c(t, "timeout"), r->arena);
+        x->deadline = argo_text_of(value_get_c(t, "activeDeadlineSeconds"), r->arena);
         x->trouble = argo_text_trouble(t, r->arena);
         m.has_retry = x->retry.given;
         m.has_outputs = x->outputs_n + x->artifacts_out_n > 0;
         int64_t parallelism = 0;
-        if (str_to_i64(argo_scalar(field(r, t, "parallelism"), r->arena), &parallelism) && parallelism > 0 && parallelism < UINT32_MAX)
+        if (str_to_i64(argo_scalar(value_get_c(t, "parallelism"), r->arena), &parallelism) && parallelism > 0 && parallelism < UINT32_MAX)
                 m.parallelism = (uint32_t)parallelism;
-        m.fail_fast = flag(field(r, t, "failFast"));
+        m.fail_fast = flag(value_get_c(t, "failFast"));
         switch (x->type) {
         case ARGO_CONTAINER:
         case ARGO_SCRIPT:

@@ -222,7 +222,7 @@ static struct workflow *compile(const struct value *documents, size_t n, const s
         *copy = value_copy(d, a);
         *w = (struct workflow){.language = &argo_language, .arena = a, .document = copy, .dialect = ARENA_NEW(a, struct argo_workflow)};
         struct argo_reader r = {.arena = a, .problems = problems, .workflow = w, .argo = (struct argo_workflow *)(uintptr_t)w->dialect, .ret_message = ret_message,
-                                .lenient = !s->uid.n && !s->created_at.us};
+                                .lenient = !s->uid.n};
         r.argo->submission = submission_copy(s, a);
         read_all(&r);
         w->templates = r.templates;

@@ -157,20 +157,17 @@ bool argo_each_text(const struct value *v, bool (*each)(void *, struct str), voi
 
 struct trouble { struct arena *a; struct str found; };
 
-/* Only what is no expression at all: what is wrong with types shows when the value is wanted, as in Argo. */
 static bool find_trouble(void *ctx, struct str s)
 {
         struct trouble *t = ctx;
         if (str_find(s, STR("{{="), 0) == SIZE_MAX)
                 return false;
         struct atext x = argo_text(s, t->a);
-        for (size_t i = 0; i < x.parts_n; i++) {
-                const struct text_part *p = &x.parts[i];
-                if (p->trouble.n && !expr_parses(str_sub(p->text, 3, p->text.n - 2), t->a, NULL)) {
-                        t->found = p->trouble;
+        for (size_t i = 0; i < x.parts_n; i++)
+                if (x.parts[i].trouble.n) {
+                        t->found = x.parts[i].trouble;
                         return true;
                 }
-        }
         return false;
 }
 

@@ -377,6 +377,36 @@ static struct str task_name(const struct vars *v, const struct argo_name *n)
         return arena_printf(v->arena, "%.*s[%u].%.*s", STR_FMT(g), n->ref.group, STR_FMT(n->name));
 }
 
+/* steps.name and tasks.name: of the step or task that called the template whose texts these are. The entrypoint and hooks count as steps
+ * without a name. */
+static bool caller_name(const struct vars *v, bool step, struct str *ret)
+{
+        struct str rest = graph_name(v);
+        size_t at = 0, n;
+        int parens = 0;
+        rest = str_sub(rest, v->site->run->name.n, rest.n);
+        for (n = rest.n; n > 1 && rest.p[n - 1] == ')';) { /* the number of an attempt */
+                size_t open = n - 1;
+                while (open > 0 && rest.p[open - 1] >= '0' && rest.p[open - 1] <= '9')
+                        open--;
+                if (open == n - 1 || !open || rest.p[open - 1] != '(')
+                        break;
+                n = open - 1;
+        }
+        rest = str_sub(rest, 0, n);
+        for (at = rest.n; at > 0; at--) {
+                parens += rest.p[at - 1] == ')' ? 1 : rest.p[at - 1] == '(' ? -1 : 0;
+                if (!parens && rest.p[at - 1] == '.')
+                        break;
+        }
+        struct str name = str_sub(rest, at, rest.n), before = str_sub(rest, 0, at ? at - 1 : 0);
+        bool unnamed = !at || str_eq(name, STR("onExit")) || str_ends(before, STR(".hooks"));
+        if ((unnamed || str_ends(before, STR("]"))) != step)
+                return false;
+        *ret = unnamed ? STR("") : name;
+        return true;
+}
+
 static bool hides_result(const struct vars *v, struct str name) { return v->hook && v->site->task && str_eq(v->site->task->name, name); }
 
 /* steps.X.key, tasks.X.key */
@@ -445,10 +475,8 @@ bool argo_var(struct vars *v, struct str key, struct str *ret)
                 return path_var(v, rest, false, false, ret);
         if (v->outputs_paths && behind(key, "outputs.parameters.", &rest))
                 return path_var(v, rest, false, true, ret);
-        if (str_eq(key, STR("steps.name")) || str_eq(key, STR("tasks.name"))) {
-                *ret = STR("");
-                return true;
-        }
+        if (str_eq(key, STR("steps.name")) || str_eq(key, STR("tasks.name")))
+                return caller_name(v, key.p[0] == 's', ret);
         if (behind(key, "steps.", &rest) || behind(key, "tasks.", &rest))
                 return v->names && task_var(v, rest, ret);
         if (str_starts(key, STR("item")))
