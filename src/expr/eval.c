@@ -35,13 +35,15 @@ bool vm_step(struct vm *vm, uint64_t steps) {
 
 void *vm_alloc(struct vm *vm, size_t n, size_t size) {
         size_t used = arena_used(vm->a) - vm->bytes_start, bytes;
-        if (!vm_step(vm, n / 64))
+        if (vm->failed)
                 return NULL;
-        if (__builtin_mul_overflow(n, size, &bytes) || bytes > vm->bytes_max - used) {
+        if (__builtin_mul_overflow(n, size, &bytes) || used > vm->bytes_max || bytes > vm->bytes_max - used) {
                 vm_limit(vm, "memory");
                 return NULL;
         }
-        return arena_alloc_raw(vm->a, bytes ? bytes : 1, size % 16 == 0 || size >= 8 ? 16 : 1);
+        if (!vm_step(vm, n / 64))
+                return NULL;
+        return arena_alloc_raw(vm->a, bytes ? bytes : 1, size == 1 ? 1 : 16);
 }
 
 bool list_push(struct vm *vm, struct list_builder *b, struct xvalue v) {
@@ -430,7 +432,7 @@ static bool eval_slice(struct vm *vm, const struct node *n, struct xvalue *ret) 
         return vm_slice(vm, &of, n->kids[1] ? &ends[0] : NULL, n->kids[2] ? &ends[1] : NULL, ret);
 }
 
-const char sprig_refusal[] = "reflect: cannot use %s as type %s in Call";
+const char sprig_refusal[] = "reflect: Call using %s as type %s";
 
 /* An argument of a type that the function does not take. */
 static bool refuse(struct vm *vm, const struct func *f, char take, size_t which, const struct xvalue *v) {
@@ -438,7 +440,8 @@ static bool refuse(struct vm *vm, const struct func *f, char take, size_t which,
                 return vm_fail(vm, "invalid argument for %s (argument %zu is %s, not string)", f->name, which, x_go_type(v));
         if (f->refuse == sprig_refusal) {
                 const char *type = take == 's' ? "string" : take == 'I' ? "int" : take == 'F' ? "float64" : take == 'b' ? "bool" : take == 't' ? "time.Time" : take == 'm' ? "map[string]interface {}" : "[]interface {}";
-                return vm_fail(vm, sprig_refusal, x_go_type(v), type);
+                bool repeated = f->most < 0 && (int)which > f->least;
+                return vm_fail(vm, repeated ? "reflect: cannot use %s as type %s in Call" : "reflect: Call using %s as type %s", x_go_type(v), type);
         }
         if (take == 's')
                 return vm_fail(vm, "interface conversion: interface {} is %s, not string", v->kind == X_NIL ? "nil" : x_go_type(v));

@@ -60,9 +60,14 @@ struct when {
         struct error vm_error;
 };
 
+/* A long text is not repeated whole: what is said of it must find its place too. */
+static struct str quoted(struct when *w) {
+        return w->s.n <= 1000 ? w->s : arena_printf(w->a, "%.*s\xE2\x80\xA6", (int)str_utf8_prefix(str_sub(w->s, 0, 500)), w->s.p);
+}
+
 static bool invalid(struct when *w, const char *what, const char *why) {
         const char *hint = strncmp(why, "Invalid token", 13) == 0 ? " (hint: try wrapping the affected expression in quotes (\"))" : "";
-        return error_set(w->e, ERROR_INVALID, "%s '%.*s': %s%s", what, STR_FMT(w->s), why, hint);
+        return error_set(w->e, ERROR_INVALID, "%s '%.*s': %s%s", what, STR_FMT(quoted(w)), why, hint);
 }
 
 #define PARSING "Invalid 'when' expression"
@@ -333,7 +338,7 @@ static bool refuse(struct when *w, const struct xvalue *v, enum sign sign) {
 static bool spend(struct when *w) {
         if (vm_step(&w->vm, 1))
                 return true;
-        return error_set(w->e, ERROR_LIMIT, EVALUATING " '%.*s': %s", STR_FMT(w->s), first_line(w));
+        return error_set(w->e, ERROR_LIMIT, EVALUATING " '%.*s': %s", STR_FMT(quoted(w)), first_line(w));
 }
 
 static double bits(enum sign sign, double l, double r) {
@@ -385,7 +390,7 @@ static bool compare(struct when *w, enum sign sign, const struct xvalue *l, cons
                 if (l->kind != X_STRING || r->kind != X_STRING)
                         return refuse(w, l->kind != X_STRING ? l : r, sign);
                 if (!regex_matches(&w->vm, r->text, l->text, &yes))
-                        return error_set(w->e, w->vm.kind ? w->vm.kind : ERROR_INVALID, EVALUATING " '%.*s': %s", STR_FMT(w->s), first_line(w));
+                        return error_set(w->e, w->vm.kind ? w->vm.kind : ERROR_INVALID, EVALUATING " '%.*s': %s", STR_FMT(quoted(w)), first_line(w));
                 yes = yes == (sign == G_LIKE);
                 break;
         default:
@@ -407,7 +412,7 @@ static bool operand(struct when *w, bool live, struct xvalue *ret) {
         const struct lexeme *x = &w->items[w->i++];
         bool ok = true;
         if (++w->vm.nesting > NESTING_MAX)
-                return error_set(w->e, ERROR_LIMIT, PARSING " '%.*s': it is nested more than %d levels deep", STR_FMT(w->s), NESTING_MAX);
+                return error_set(w->e, ERROR_LIMIT, PARSING " '%.*s': it is nested more than %d levels deep", STR_FMT(quoted(w)), NESTING_MAX);
         if (x->kind == K_OPEN) {
                 ok = expression(w, 1, live, ret);
                 w->i += w->i < w->n ? 1 : 0;
@@ -527,7 +532,7 @@ bool expr_when(struct str text, struct arena *a, bool *ret, struct error *e) {
         if (!expression(&w, 1, true, &v))
                 return false;
         if (v.kind != X_BOOL)
-                return error_set(e, ERROR_INVALID, "Expected boolean evaluation for '%.*s'. Got %.*s", STR_FMT(text), STR_FMT(x_print(&v, a)));
+                return error_set(e, ERROR_INVALID, "Expected boolean evaluation for '%.*s'. Got %.*s", STR_FMT(quoted(&w)), STR_FMT(x_print(&v, a)));
         *ret = v.boolean;
         return true;
 }
