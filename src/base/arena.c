@@ -61,6 +61,7 @@ size_t arena_used(const struct arena *a) { return a->used; }
 
 void *arena_alloc_raw(struct arena *a, size_t size, size_t align)
 {
+        assert(align && align <= 16 && !(align & (align - 1)));
         struct block *b = a->block;
         size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
         if (!b || at > b->size || size > b->size - at) {

@@ -21,9 +21,12 @@ static const struct error_class classes[ERROR_KINDS] = {
 
 const struct error_class *error_class(enum error_kind kind) { return &classes[kind < ERROR_KINDS ? kind : ERROR_INTERNAL]; }
 
-/* A text that was cut off must not end within a character. */
+/* A text that was cut off must not end within a character, and what it quotes from a document must not steer a terminal. */
 static void whole(struct error *e)
 {
+        for (char *p = e->text; *p; p++)
+                if (((unsigned char)*p < ' ' && *p != '\n' && *p != '\t') || *p == 0x7F)
+                        *p = '?';
         size_t n = strlen(e->text), cut = n;
         if (n + 1 < sizeof e->text)
                 return;

@@ -21,7 +21,7 @@ struct civil wall_civil(struct wall t)
         c.hour = (int)(rest / 3600);
         c.minute = (int)(rest % 3600 / 60);
         c.second = (int)(rest % 60);
-        c.microsecond = (int)(t.us - s * US_PER_S);
+        c.microsecond = (int)(t.us % US_PER_S + (t.us % US_PER_S < 0 ? US_PER_S : 0));
         c.weekday = (int)(((day + 4) % 7 + 7) % 7);
         c.yearday = (int)(day - days_of(c.year, 1, 1));
         return c;
@@ -106,7 +106,7 @@ bool wall_parse(struct str s, struct wall *ret)
 
 bool duration_parse(struct str s, int64_t *ret)
 {
-        static const struct { const char *name; double us; } units[] = {{"ns", 1e-3}, {"us", 1}, {"µs", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 6e7}, {"h", 3.6e9}, {"d", 8.64e10}};
+        static const struct { const char *name; double us; } units[] = {{"ns", 1e-3}, {"us", 1}, {"\u00B5s", 1}, {"\u03BCs", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 6e7}, {"h", 3.6e9}, {"d", 8.64e10}};
         double total = 0, v;
         if (!s.n)
                 return false;

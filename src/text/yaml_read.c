@@ -514,8 +514,22 @@ static bool load_events(struct loader *l, struct value_builder *documents)
         }
 }
 
+/* libyaml compares each %TAG directive with all before it. */
+static bool few_directives(struct loader *l)
+{
+        enum { DIRECTIVES_MAX = 100 };
+        size_t n = 0;
+        for (size_t at = 0; (at = str_find(l->text, STR("%TAG"), at)) != SIZE_MAX; at += 4)
+                if (!at || l->text.p[at - 1] == '\n' || l->text.p[at - 1] == '\r' || (unsigned char)l->text.p[at - 1] >= 0x80) /* other line ends have several bytes */
+                        if (++n > DIRECTIVES_MAX)
+                                return error_at_byte(l->e, ERROR_LIMIT, l->text, at, "reading YAML: more than %d %%TAG directives", DIRECTIVES_MAX);
+        return true;
+}
+
 static bool load_yaml(struct loader *l, struct value_builder *documents)
 {
+        if (!few_directives(l))
+                return false;
         l->frames = calloc(l->limits.depth_max + 1u, sizeof *l->frames);
         if (!l->frames || !yaml_parser_initialize(&l->parser))
                 abort();
@@ -531,19 +545,20 @@ static bool load_yaml(struct loader *l, struct value_builder *documents)
 
 /* ---- JSON ---- */
 
-/* Gives the numbers of a JSON document the form that they have as YAML. */
-static void as_yaml(struct loader *l, struct value *v)
+/* Gives the numbers of a JSON document the form that they have as YAML; false when there is one that YAML takes for a text (1e400). */
+static bool as_yaml(struct loader *l, struct value *v)
 {
-        bool whole;
+        struct value resolved = *v;
+        bool whole, ok = true;
         if (v->kind == VALUE_NUMBER) {
-                struct value resolved = *v;
-                if (number(l, v->text, &resolved, &whole))
-                        v->text = resolved.text;
+                ok = number(l, v->text, &resolved, &whole);
+                v->text = resolved.text;
         }
-        for (size_t i = 0; v->kind == VALUE_LIST && i < v->list.n; i++)
-                as_yaml(l, &v->list.items[i]);
-        for (size_t i = 0; v->kind == VALUE_MAP && i < v->map.n; i++)
-                as_yaml(l, &v->map.members[i].value);
+        for (size_t i = 0; ok && v->kind == VALUE_LIST && i < v->list.n; i++)
+                ok = as_yaml(l, &v->list.items[i]);
+        for (size_t i = 0; ok && v->kind == VALUE_MAP && i < v->map.n; i++)
+                ok = as_yaml(l, &v->map.members[i].value);
+        return ok;
 }
 
 /* JSON is YAML, but for what libyaml refuses: keys of more than 1,000 bytes, the pairs of escapes that Python writes for characters beyond
@@ -559,9 +574,10 @@ static bool load_json(struct loader *l, struct value_builder *documents)
         bool ok = json_read(l->text, &limits, scratch, &v, NULL);
         if (ok) {
                 v = value_copy(&v, l->arena);
-                as_yaml(l, &v);
-                value_push(documents, v);
+                ok = as_yaml(l, &v);
         }
+        if (ok)
+                value_push(documents, v);
         arena_free(scratch);
         return ok;
 }

@@ -150,6 +150,17 @@ static void test_error_cut(void **state)
         }
 }
 
+/* A key with an escape sequence in it must not steer the terminal of whoever reads the error. */
+static void test_error_without_control_characters(void **state)
+{
+        (void)state;
+        struct error e;
+        error_set(&e, ERROR_INVALID, "the key '%s' is\n\tunknown", "\x1b[31mx\x07\x7f\r\xc3\xa9");
+        assert_string_equal(e.text, "the key '?[31mx???\xc3\xa9' is\n\tunknown");
+        error_wrap(&e, "reading %s", "a\x1b");
+        assert_string_equal(e.text, "reading a?: the key '?[31mx???\xc3\xa9' is\n\tunknown");
+}
+
 static void test_error_table(void **state)
 {
         (void)state;
@@ -167,6 +178,9 @@ static void test_hashes_never_change(void **state)
         (void)state;
         assert_int_equal(hash_fnv1a32(STR("")), 2166136261u);
         assert_int_equal(hash_fnv1a32(STR("foobar")), 0xbf9cf968u);
+        assert_true(hash_64(STR(""), 0) == UINT64_C(0x48218226ff3cd4bf));
+        assert_true(hash_64(STR("foobar"), 0) == UINT64_C(0x190977abff25a2ae));
+        assert_true(hash_64(STR("a longer text of thirty bytes."), 7) == UINT64_C(0xfb2d3f9ced41eb4a));
         assert_true(hash_64(STR("a"), 0) != hash_64(STR("a"), 1));
         assert_true(hash_64(STR("a"), 0) != hash_64(STR("a\0"), 0));
         struct random_source r = {0};
@@ -188,7 +202,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_compare),      cmocka_unit_test(test_find_and_cut), cmocka_unit_test(test_integers),    cmocka_unit_test(test_doubles),
                 cmocka_unit_test(test_utf8),         cmocka_unit_test(test_distance),     cmocka_unit_test(test_error_places), cmocka_unit_test(test_error_cut),
-                cmocka_unit_test(test_error_table),  cmocka_unit_test(test_hashes_never_change),
+                cmocka_unit_test(test_error_without_control_characters), cmocka_unit_test(test_error_table),  cmocka_unit_test(test_hashes_never_change),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

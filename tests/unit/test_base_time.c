@@ -62,12 +62,35 @@ static void test_civil_round_trip(void **state)
         assert_int_equal(c.yearday, 1);
 }
 
+/* Every time that the type holds has a date, which leads back to it. */
+static void test_years_far_away(void **state)
+{
+        (void)state;
+        static const struct { int64_t us; const char *text; } t[] = {
+                {INT64_C(253402300799999999), "9999-12-31T23:59:59.999999Z"}, {INT64_C(253402300800000000), "10000-01-01T00:00:00.000000Z"}, {INT64_C(-62167219200000000), "0000-01-01T00:00:00.000000Z"},
+                {INT64_C(-11676096000000000), "1600-01-01T00:00:00.000000Z"}, {INT64_MAX, "294247-01-10T04:00:54.775807Z"}, {INT64_MIN, "-290308-12-21T19:59:05.224192Z"},
+        };
+        struct wall w;
+        for (size_t i = 0; i < COUNT(t); i++) {
+                assert_string_equal(wall_rfc3339((struct wall){t[i].us}, 6, a).p, t[i].text);
+                if (t[i].text[4] == '-' && t[i].text[0] != '-') {
+                        assert_true(wall_parse(str_from(t[i].text), &w));
+                        assert_true(w.us == t[i].us);
+                }
+        }
+        assert_false(wall_parse(STR("10000-01-01"), &w));
+        assert_false(wall_parse(STR("-001-01-01"), &w));
+        assert_true(wall_parse(STR("0000-01-01T00:00:00+23:59"), &w));
+        assert_true(wall_parse(STR("9999-12-31T23:59:60-23:59"), &w)); /* a leap second is the next one */
+        assert_string_equal(wall_rfc3339(w, 0, a).p, "10000-01-01T23:59:00Z");
+}
+
 static void test_durations(void **state)
 {
         (void)state;
         static const struct { const char *in; int64_t us; } t[] = {
                 {"1h2m3s", INT64_C(3723000000)}, {"1.5s", 1500000}, {"300ms", 300000}, {"10", 10000000}, {"0.5", 500000}, {"1.001", 1001000}, {"1.001s", 1001000}, {"4.35s", 4350000},
-                {"-2m", -120000000}, {"+2m", 120000000}, {"2d", INT64_C(172800000000)}, {"7us", 7}, {"7\xc2\xb5s", 7}, {"1500ns", 2}, {"0", 0}, {"1h1ms", INT64_C(3600001000)}, {"-5", -5000000},
+                {"-2m", -120000000}, {"+2m", 120000000}, {"2d", INT64_C(172800000000)}, {"7us", 7}, {"7\xc2\xb5s", 7}, {"7\xce\xbcs", 7}, {".5s", 500000}, {"5.s", 5000000}, {"2562047h47m16.854775807s", INT64_C(9223372036854776)}, {"1500ns", 2}, {"0", 0}, {"1h1ms", INT64_C(3600001000)}, {"-5", -5000000},
         };
         int64_t us = 0;
         for (size_t i = 0; i < COUNT(t); i++) {
@@ -93,7 +116,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_rfc3339, setup, teardown), cmocka_unit_test(test_refused_times), cmocka_unit_test(test_civil_round_trip),
-                cmocka_unit_test(test_durations), cmocka_unit_test_setup_teardown(test_short_durations, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_years_far_away, setup, teardown), cmocka_unit_test(test_durations), cmocka_unit_test_setup_teardown(test_short_durations, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

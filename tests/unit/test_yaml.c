@@ -144,8 +144,71 @@ static void test_json_documents(void **state)
         refused("{\"a\": \"\xc3\xa9\", \"b\": @}", 1, 17, "cannot start any token");
         struct value *d;
         size_t n;
+        gives(YAML_KUBERNETES, "[1e400, -1e400]", "[\"1e400\",\"-1e400\"]"); /* as unquoted YAML */
         assert_false(yaml_read(STR("[1,2,3]"), YAML_KUBERNETES, &(struct yaml_limits){.values_max = 3}, a, &d, &n, &e));
         assert_int_equal(e.kind, ERROR_LIMIT);
+}
+
+/* Positions count characters, and lines whatever ends them. */
+static void test_positions_of_errors(void **state)
+{
+        (void)state;
+        refused("a: 1\r\nb: 2\r\na: 3\r\n", 3, 1, "stands twice");
+        refused("a: 1\rb: 2\ra: 3\r", 3, 1, "stands twice");
+        refused("# \xc3\xa9\n\xc3\xa9: {\xe2\x82\xac: 1, \xe2\x82\xac: 2}\n", 2, 11, "stands twice");
+        refused("a:\t\t.inf\n", 1, 5, "no place in JSON");
+        refused("- '\xf0\x9f\x98\x80'\n- [\xf0\x9f\x98\x80, *x]\n", 2, 7, "names an anchor");
+        refused("\xef\xbb\xbf" "a: .inf\n", 1, 4, "no place in JSON");
+        refused("a: |\n  \xc3\xa9\x01\n", 2, 4, "U+0001");
+        refused("a: \"x\ny\"\r\nb: .nan", 3, 4, "no place in JSON");
+        struct value *d;
+        size_t n;
+        static const char nul[] = "a: 1\nb: \0\n";
+        assert_false(yaml_read((struct str){nul, sizeof nul - 1}, YAML_KUBERNETES, NULL, a, &d, &n, &e));
+        assert_true(e.line == 2 && e.column == 4);
+}
+
+/* libyaml compares each %TAG directive with all before it: a megabyte of them would take minutes. */
+static void test_many_directives(void **state)
+{
+        (void)state;
+        struct buf b = BUF(1 << 22);
+        struct value *d;
+        size_t n;
+        for (int i = 0; i < 100; i++)
+                buf_addf(&b, "%%TAG !t%d! tag:x,2000:\n", i);
+        buf_add_c(&b, "---\na: !t7!x |\n  %TAG\n");
+        assert_string_equal(json_text(&(struct value[]){read(YAML_KUBERNETES, buf_str(&b))}[0], 0, a).p, "{\"a\":\"%TAG\\n\"}");
+        buf_clear(&b);
+        for (int i = 0; i < 100000; i++)
+                buf_addf(&b, "%%TAG !t%d! tag:x,2000:\r", i);
+        buf_add_c(&b, "---\na\n");
+        assert_false(yaml_read(buf_str(&b), YAML_KUBERNETES, NULL, a, &d, &n, &e));
+        assert_int_equal(e.kind, ERROR_LIMIT);
+        buf_free(&b);
+}
+
+/* Scalars of megabytes, in every style, cost what they weigh. */
+static void test_large_scalars(void **state)
+{
+        (void)state;
+        enum { N = 3 << 20 };
+        static const char *const around[][2] = {{"a: ", "\n"}, {"a: \"", "\""}, {"a: '", "'"}, {"a: |\n  ", "\n"}, {"a: >-\n  ", "\n"}, {"{\"a\": \"", "\"}"}, {"a: [", "]"}};
+        char *x = test_malloc(N);
+        memset(x, 'x', N);
+        for (size_t i = 0; i < COUNT(around); i++) {
+                struct buf b = BUF(N + 100);
+                buf_add_c(&b, around[i][0]);
+                buf_add(&b, (struct str){x, N});
+                buf_add_c(&b, around[i][1]);
+                struct value v = read(YAML_KUBERNETES, buf_str(&b)), *inner = (struct value *)value_get_c(&v, "a");
+                struct str text = inner->kind == VALUE_LIST ? inner->list.items[0].text : inner->text;
+                assert_true(text.n >= N && text.n <= N + 1 && !memcmp(text.p, x, N));
+                assert_true(arena_used(a) < 40u << 20);
+                arena_reset(a);
+                buf_free(&b);
+        }
+        test_free(x);
 }
 
 static void test_keys_as_written(void **state)
@@ -311,7 +374,7 @@ static void test_many_anchors_and_merges(void **state)
 {
         (void)state;
         struct buf b = BUF((size_t)16 << 20);
-        enum { N = 100000 };
+        enum { N = 30000 };
         for (int i = 0; i < N; i++)
                 buf_addf(&b, "- &a%d 1\n", i);
         for (int i = 0; i < N; i++)
@@ -363,6 +426,56 @@ static void test_written_reads_back(void **state)
         round_trip(STR("[]"));
 }
 
+static struct str random_text(struct random_source *r)
+{
+        static const char *const parts[] = {"a", "y", "n", "no", "on", "null", "~", "0", "1", "_", "x", "o", "b", "e", ".", "-", "+", ":", " ", "#", "'", "\"", "\\", "\n", "\t", "\r", "%", "@", "&", "*", "!", "|",
+                                            ">", "?", ",", "[", "]", "{", "}", "<<", "=", "---", "...", "\x01", "\x7f", "\xc2\x85", "\xc3\xa9", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x98\x80", ".inf", "12:30", "true", "\0"};
+        char text[64];
+        size_t n = 0;
+        for (uint64_t k = random_below(r, 6); k; k--) {
+                uint64_t which = random_below(r, COUNT(parts));
+                size_t m = which + 1 == COUNT(parts) ? 1 : strlen(parts[which]);
+                memcpy(text + n, parts[which], m);
+                n += m;
+        }
+        return arena_str(a, (struct str){text, n});
+}
+
+static struct value random_tree(struct random_source *r, int depth)
+{
+        switch (random_below(r, depth ? 7 : 5)) {
+        case 0: return value_null;
+        case 1: return value_bool(random_below(r, 2));
+        case 2: return value_i64((int64_t)random_next(r) >> random_below(r, 64), a);
+        case 3: return value_double((double)(int64_t)random_next(r) / (double)(random_below(r, 1000000) + 1), a);
+        case 4: return value_string(random_text(r));
+        case 5: {
+                struct value_builder b = {.arena = a};
+                for (uint64_t n = random_below(r, 4); n; n--)
+                        value_push(&b, random_tree(r, depth - 1));
+                return value_list(b.items, b.n);
+        }
+        default: {
+                struct map_builder b = {.arena = a};
+                for (uint64_t n = random_below(r, 4); n; n--)
+                        map_set(&b, random_text(r), random_tree(r, depth - 1));
+                return value_map(b.members, b.n);
+        }
+        }
+}
+
+static void test_anything_written_reads_back(void **state)
+{
+        (void)state;
+        struct random_source r = {77};
+        for (int i = 0; i < 4000; i++) {
+                struct value v = random_tree(&r, 5);
+                if (v.kind != VALUE_NULL) /* an empty document is none */
+                        round_trip_value(v);
+                arena_reset(a);
+        }
+}
+
 static void test_written_form(void **state)
 {
         (void)state;
@@ -397,7 +510,7 @@ static void test_damaged(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_scalars_as_others_read_them), T(test_documents_as_kubernetes_reads_them), T(test_read_otherwise_on_purpose), T(test_json_documents), T(test_keys_as_written), T(test_scalars_of_the_core_schema), T(test_structure), T(test_merge_keys), T(test_documents), T(test_positions), T(test_refused),
+                T(test_scalars_as_others_read_them), T(test_documents_as_kubernetes_reads_them), T(test_read_otherwise_on_purpose), T(test_json_documents), T(test_keys_as_written), T(test_positions_of_errors), T(test_many_directives), T(test_large_scalars), T(test_anything_written_reads_back), T(test_scalars_of_the_core_schema), T(test_structure), T(test_merge_keys), T(test_documents), T(test_positions), T(test_refused),
                 T(test_billion_laughs), T(test_limits), T(test_many_anchors_and_merges), T(test_written_reads_back), T(test_written_form), T(test_damaged),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
