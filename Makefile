@@ -34,6 +34,7 @@ fuzz:
 	@python3 tests/fuzz/run.py $(FUZZ)
 
 bench: all
+	$(call need,libjson-c-dev,measuring)
 	@python3 bench/run.py build/src/weft
 
 format:

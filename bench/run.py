@@ -200,7 +200,18 @@ def one(b):
     say("in a new data folder", (median(fresh, "wall") - own) * 1000, "ms", 15)
 
 
-FIGURES = {"thousand": thousand, "chain": chain_of_100, "fan-out": fan_out_100_000, "one": one}
+def json_text(b):
+    """Our JSON beside json-c's: a document like those that Weft reads and writes, CPU time"""
+    program, source = os.path.join(b.folder, "json"), os.path.join(os.path.dirname(HERE), "src")
+    files = [os.path.join(source, name) for name in ("base/arena.c", "base/buf.c", "base/error.c", "base/hash.c", "base/str.c", "base/time.c", "text/value.c", "text/json_read.c", "text/json_write.c")]
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "json-c"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-I", source, "-o", program, os.path.join(HERE, "json.c"), *files, *flags, "-lm"], check=True)
+    read, read_peer, write, write_peer = (float(x) for x in subprocess.run([program], check=True, stdout=subprocess.PIPE, text=True).stdout.split())
+    say("reading", read, "MB/s", yardstick=read_peer)
+    say("writing", write, "MB/s", yardstick=write_peer)
+
+
+FIGURES = {"thousand": thousand, "chain": chain_of_100, "fan-out": fan_out_100_000, "one": one, "json": json_text}
 
 
 def main():

@@ -27,11 +27,28 @@ static char short_escape(unsigned char c)
 static void string(struct str s, unsigned style, struct buf *b)
 {
         static const char hex[] = "0123456789abcdef";
+        /* All that is not written as it is, in one style at least. */
+        static const bool special[256] = {[0 ... 31] = true, ['"'] = true, ['\\'] = true, ['<'] = true, ['>'] = true, ['&'] = true, [128 ... 255] = true};
         char letter;
         size_t from = 0, valid = 0; /* bytes up to `valid` are known to be UTF-8 */
+        size_t plain = 0;
+        while (plain < s.n && !special[(unsigned char)s.p[plain]])
+                plain++;
+        if (plain == s.n && buf_reserve(b, s.n + 2)) { /* most are: one step instead of three */
+                char *p = b->p + b->n;
+                *p++ = '"';
+                if (s.n)
+                        memcpy(p, s.p, s.n);
+                p[s.n] = '"';
+                p[s.n + 1] = 0;
+                b->n += s.n + 2;
+                return;
+        }
         buf_add_char(b, '"');
-        for (size_t i = 0; i < s.n; i++) {
+        for (size_t i = plain; i < s.n; i++) {
                 unsigned char c = (unsigned char)s.p[i];
+                if (!special[c])
+                        continue;
                 if (c >= 0x80 && i >= valid) {
                         valid = i + str_utf8_prefix(str_sub(s, i, s.n));
                         if (i == valid) {
@@ -106,7 +123,7 @@ static void map(const struct value *v, unsigned style, unsigned depth, struct bu
                 const struct value_member *m = order ? order[i] : &v->map.members[i];
                 comma(b, style, !i, depth + 1);
                 string(m->key, style, b);
-                buf_add_c(b, style & (JSON_INDENT | JSON_SPACED) ? ": " : ":");
+                buf_add(b, style & (JSON_INDENT | JSON_SPACED) ? STR(": ") : STR(":"));
                 write(&m->value, style, depth + 1, b);
         }
         if (v->map.n)
@@ -120,10 +137,10 @@ static void write(const struct value *v, unsigned style, unsigned depth, struct 
 {
         switch (v->kind) {
         case VALUE_NULL:
-                buf_add_c(b, "null");
+                buf_add(b, STR("null"));
                 break;
         case VALUE_BOOL:
-                buf_add_c(b, v->boolean ? "true" : "false");
+                buf_add(b, v->boolean ? STR("true") : STR("false"));
                 break;
         case VALUE_NUMBER:
                 buf_add(b, v->text);
