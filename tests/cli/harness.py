@@ -8,12 +8,12 @@ import time
 import unittest
 
 WEFT = os.environ.get("WEFT", "weft")
-LONG = 120  # an upper bound for anything: a test that needs it has failed
+LONG = 60  # an upper bound for anything: a test that needs it has failed
 
 
 class Case(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="weft-cli-")
+        self.folder = tempfile.mkdtemp(prefix="weft-cli-", dir="/var/tmp")  # the steps have a /tmp of their own
         self.data = os.path.join(self.folder, "data")
         self.running = []
 

@@ -24,7 +24,7 @@ STEPS = workflow("""
       template: first
   - - name: second
       template: second
-""" + shell("echo one", "first") + shell("echo two; [ ! -e $FLAG ]", "second"), name="steps")
+""" + shell("echo one", "first") + shell("echo two", "second"), name="steps")
 
 SLOW = workflow(shell("echo begun; sleep 30"), name="slow")
 
@@ -189,7 +189,7 @@ class Changing(Case):
         flag = os.path.join(self.folder, "quick")
         text = workflow(shell(f"[ -e {flag} ] || sleep 60"), name="slow")
         run = self.begin("run", self.file(text))
-        self.wait_node("slow", "slow", "Running")
+        self.wait_node("slow", "main", "Running")
         self.assertIn("is being stopped", self.weft("stop", "slow"))
         self.end(run, 1)
         self.assertEqual(self.get("slow")["state"], "Stopped")
@@ -215,7 +215,7 @@ class Changing(Case):
     def test_terminate(self):
         text = workflow(shell("sleep 60") + shell(f"touch {self.folder}/handled", "bye"), name="slow", more="  onExit: bye\n")
         run = self.begin("run", self.file(text))
-        self.wait_node("slow", "slow", "Running")
+        self.wait_node("slow", "main", "Running")
         self.weft("terminate", "slow")
         self.end(run, 1)
         self.assertEqual(self.get("slow")["state"], "Terminated")
@@ -256,7 +256,7 @@ class Changing(Case):
 
     def test_delete_refuses_what_runs(self):
         run = self.begin("run", self.file(SLOW))
-        self.wait_node("slow", "slow", "Running")
+        self.wait_node("slow", "main", "Running")
         self.weft("delete", "slow", status=2)
         self.assertIn("has not ended", self.err)
         run.send_signal(signal.SIGINT)
@@ -267,7 +267,7 @@ class Processes(Case):
     def test_first_interrupt_stops_and_exit_handlers_run(self):
         text = workflow(shell("sleep 60") + shell(f"touch {self.folder}/handled", "bye"), name="slow", more="  onExit: bye\n")
         run = self.begin("run", self.file(text))
-        self.wait_node("slow", "slow", "Running")
+        self.wait_node("slow", "main", "Running")
         run.send_signal(signal.SIGINT)
         self.assertIn("weft retry slow", self.end(run, 1)[1])
         self.assertEqual(self.get("slow")["state"], "Stopped")
@@ -276,7 +276,7 @@ class Processes(Case):
     def test_second_interrupt_detaches(self):
         flag = os.path.join(self.folder, "go")
         run = self.begin("run", self.file(workflow(shell(f"trap '' TERM; until [ -e {flag} ]; do sleep 0.05; done"), name="slow")), "--set", "executor.process.grace=60s")
-        self.wait_node("slow", "slow", "Running")
+        self.wait_node("slow", "main", "Running")
         run.send_signal(signal.SIGINT)
         self.wait_state("slow", "Stopping")
         run.send_signal(signal.SIGINT)
@@ -304,9 +304,9 @@ class Processes(Case):
         def text(n):
             return workflow(shell(f"until [ -e {flags[n]} ]; do sleep 0.05; done"), name=f"run{n}")
         first = self.begin("run", self.file(text(0), "one.yaml"))
-        self.wait_node("run0", "run0", "Running")
+        self.wait_node("run0", "main", "Running")
         second = self.begin("run", self.file(text(1), "two.yaml"))
-        self.wait_node("run1", "run1", "Running")
+        self.wait_node("run1", "main", "Running")
         open(flags[0], "w").close()
         self.end(first, 0)  # the owner leaves; whoever follows its other run owns the folder now
         open(flags[1], "w").close()
@@ -316,9 +316,9 @@ class Processes(Case):
     def test_owner_killed_under_a_follower(self):
         flags = [os.path.join(self.folder, n) for n in ("one", "two")]
         first = self.begin("run", self.file(workflow(shell(f"until [ -e {flags[0]} ]; do sleep 0.05; done"), name="run0"), "one.yaml"))
-        self.wait_node("run0", "run0", "Running")
+        self.wait_node("run0", "main", "Running")
         second = self.begin("run", self.file(workflow(shell(f"until [ -e {flags[1]} ]; do sleep 0.05; done"), name="run1"), "two.yaml"))
-        self.wait_node("run1", "run1", "Running")
+        self.wait_node("run1", "main", "Running")
         first.kill()
         self.end(first)
         open(flags[1], "w").close()
@@ -330,9 +330,9 @@ class Processes(Case):
     def test_interrupt_of_a_follower_stops_its_run_only(self):
         flag = os.path.join(self.folder, "one")
         first = self.begin("run", self.file(workflow(shell(f"until [ -e {flag} ]; do sleep 0.05; done"), name="run0"), "one.yaml"))
-        self.wait_node("run0", "run0", "Running")
+        self.wait_node("run0", "main", "Running")
         second = self.begin("run", self.file(SLOW))
-        self.wait_node("slow", "slow", "Running")
+        self.wait_node("slow", "main", "Running")
         second.send_signal(signal.SIGINT)
         self.end(second, 1)
         self.assertEqual(self.get("slow")["state"], "Stopped")
@@ -342,7 +342,7 @@ class Processes(Case):
 
     def test_another_executor_is_refused(self):
         first = self.begin("run", self.file(SLOW))
-        self.wait_node("slow", "slow", "Running")
+        self.wait_node("slow", "main", "Running")
         self.weft("run", self.file(HELLO, "hello.yaml"), "--executor", "null", status=2)
         self.assertIn("owns the data folder", self.err)
         first.send_signal(signal.SIGINT)
@@ -351,7 +351,7 @@ class Processes(Case):
     def test_long_data_folder(self):
         self.data = os.path.join(self.folder, *["a-rather-long-name-of-a-folder"] * 6)
         first = self.begin("run", self.file(SLOW))
-        self.wait_node("slow", "slow", "Running")
+        self.wait_node("slow", "main", "Running")
         self.weft("stop", "slow")
         self.end(first, 1)
 
