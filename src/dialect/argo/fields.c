@@ -183,6 +183,10 @@ static void check_member(struct checker *c, const struct value_member *m, const 
         }
         if (x->use == NOTED)
                 problem_add(c->p, ERROR_UNSUPPORTED, true, &place, at, "'%s' is not used here: %s", x->name, x->hint);
+        if (m->value.kind == VALUE_BOOL && (str_eq_c(m->key, "name") || str_eq_c(m->key, "template") || str_eq_c(m->key, "entrypoint"))) {
+                problem_add(c->p, ERROR_INVALID, false, &m->value, at, "a name is a text, and YAML reads yes, no, on, off, y, n, true and false without quotes as booleans: put it in quotes");
+                return;
+        }
         if (!fits(&m->value, x->shape)) {
                 problem_add(c->p, ERROR_INVALID, false, &m->value, at, "'%s' is a %s; it should be %s", x->name, value_kind_name(m->value.kind), shape_name(x->shape));
                 return;
