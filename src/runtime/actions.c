@@ -101,6 +101,11 @@ static struct attempt_id id_of(const struct live_run *r, const struct action *x)
 static void note_image(struct live_run *r, const struct task_spec *spec)
 {
         struct runtime *rt = r->rt;
+        struct str notice = rt->o.executor->notice(rt->executor);
+        if (notice.n && !r->warned && rt->note) {
+                r->warned = true;
+                rt->note(rt->note_user, str_from(r->uid), notice);
+        }
         if (r->noted || !spec->image.n || !rt->note || strcmp(rt->o.executor->name, "process") != 0)
                 return;
         r->noted = true;

@@ -19,7 +19,7 @@ struct live_run {
         bool suspended;               /* the run's own flag, as last stepped */
         bool ending;                  /* its final state is in a batch that is not durable */
         bool continuing;              /* in rt->continuing */
-        bool noted;                   /* images are not used: said */
+        bool noted, warned;           /* images are not used; what the executor has to say: said */
         bool stored;                  /* its row is durable */
         const struct run_row *final;  /* its last row, once that is durable */
         struct live_child { struct live_child *next; char uid[37]; uint32_t node, epoch, attempt; } *children; /* in `arena` */

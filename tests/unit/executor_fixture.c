@@ -111,13 +111,19 @@ int fixture_shepherd(struct fixture *f)
         return pid > 0 && !kill(pid, 0) ? pid : 0;
 }
 
+void fixture_remove(struct fixture *f)
+{
+        for (int i = 0; i < 100 && nftw(f->folder, drop, 16, FTW_DEPTH | FTW_PHYS) == 0 && !access(f->folder, F_OK); i++)
+                usleep(10000); /* a shepherd that is leaving may add a file */
+}
+
 void fixture_free(struct fixture *f)
 {
         fixture_close(f);
         int pid = fixture_shepherd(f);
         if (pid)
                 kill(pid, SIGKILL);
-        nftw(f->folder, drop, 16, FTW_DEPTH | FTW_PHYS);
+        fixture_remove(f);
         arena_free(f->arena);
         free(f);
 }

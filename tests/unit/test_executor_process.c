@@ -3,13 +3,20 @@
 #include "executor_fixture.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -694,12 +701,146 @@ static void the_shepherd_leaves_when_not_needed(void **state)
         assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 3);
 }
 
+static void a_folder_that_vanishes_takes_its_tasks_along(void **state)
+{
+        (void)state;
+        const char *ready = arena_printf(f->arena, "%s-ready", f->folder).p;
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "trap '' TERM HUP; echo $$ > %s; while :; do sleep 0.05; done", ready).p);
+        fixture_start(f, 1, &s);
+        int task = pid_from(ready), shepherd = fixture_shepherd(f);
+        unlink(ready);
+        fixture_close(f);
+        fixture_remove(f);
+        for (int i = 0; i < 2000 && (alive(task) || alive(shepherd)); i++)
+                usleep(10000);
+        assert_false(alive(task));
+        assert_false(alive(shepherd));
+}
+
+/* ---- other circumstances: the same tests in a process that has less ---- */
+
+static int run_again_as(const char *how)
+{
+        int status;
+        pid_t pid = fork();
+        if (!pid) {
+                execl("/proc/self/exe", "test", how, (char *)NULL);
+                _exit(127);
+        }
+        return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void without_namespaces(void **state)
+{
+        (void)state;
+        assert_int_equal(run_again_as("--denied"), 0);
+}
+
+static void as_a_user(void **state)
+{
+        (void)state;
+        if (geteuid() != 0)
+                skip(); /* it is what the others do then */
+        assert_int_equal(run_again_as("--user"), 0);
+}
+
+/* Makes the kernel refuse namespaces to this process and its children, as containers and some distributions do. */
+static void deny_namespaces(void)
+{
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+                BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NEWNS | CLONE_NEWUSER, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog filter = {sizeof code / sizeof *code, code};
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+                exit(99);
+}
+
+static void falls_back_and_says_so(void **state)
+{
+        (void)state;
+        assert_has(executor_process.notice(f->x), "Operation not permitted");
+        struct task_spec s = fixture_sh(f, "echo here > /tmp/weft-executor-test-shared; exit 5");
+        unlink("/tmp/weft-executor-test-shared");
+        assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 5);
+        assert_int_equal(unlink("/tmp/weft-executor-test-shared"), 0); /* the machine's own /tmp */
+}
+
+static void sandbox_is_not_given_up(void **state)
+{
+        (void)state;
+        fixture_close(f);
+        struct executor_settings set = f->set;
+        struct executor *x;
+        struct error e = {0};
+        uv_loop_t loop;
+        set.isolation = STR("sandbox");
+        uv_loop_init(&loop);
+        assert_false(executor_process.open(&set, &loop, NULL, NULL, &x, &e));
+        assert_int_equal(e.kind, ERROR_UNSUPPORTED);
+        assert_has(str_from(e.text), "sandbox");
+        while (uv_run(&loop, UV_RUN_DEFAULT))
+                ;
+        uv_loop_close(&loop);
+        fixture_open(f);
+}
+
+static void isolation_is_said_when_it_works(void **state)
+{
+        (void)state;
+        assert_int_equal(executor_process.notice(f->x).n, 0);
+}
+
+static void unwritable_folder(void **state)
+{
+        (void)state;
+        if (geteuid() == 0)
+                skip(); /* root writes everywhere */
+        fixture_close(f);
+        const char *folder = under("closed");
+        assert_int_equal(mkdir(folder, 0500), 0);
+        struct executor_settings set = f->set;
+        struct executor *x;
+        struct error e = {0};
+        uv_loop_t loop;
+        uv_loop_init(&loop);
+        for (int deeper = 0; deeper < 2; deeper++) {
+                set.folder = deeper ? arena_printf(f->arena, "%s/data", folder) : str_from(folder);
+                assert_false(executor_process.open(&set, &loop, NULL, NULL, &x, &e));
+                assert_int_equal(e.kind, ERROR_IO);
+                assert_has(str_from(e.text), folder);
+        }
+        uv_loop_close(&loop);
+        fixture_open(f);
+}
+
 #define IN(how, t) {#t " (" #how ")", t, how, after, NULL}
 
 int main(int argc, char **argv)
 {
+        const struct CMUnitTest denied[] = {IN(private, falls_back_and_says_so), IN(private, sandbox_is_not_given_up), IN(private, exit_codes), IN(private, stop_reaches_every_descendant)};
+        const struct CMUnitTest user[] = {
+                IN(private, exit_codes), IN(private, isolation_is_said_when_it_works), IN(private, environment_is_clean), IN(private, outputs), IN(sandbox, outputs),
+                IN(private, inputs), IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
+                IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(private, stop_reaches_every_descendant),
+                IN(sandbox, stop_reaches_every_descendant), IN(private, lost_with_the_shepherd), IN(sandbox, lost_with_the_shepherd), IN(none, unwritable_folder),
+                IN(private, forgetting_keeps_the_log)};
         if (argc > 1 && strcmp(argv[1], "shepherd") == 0)
                 return shepherd_main(argc - 1, argv + 1);
+        if (argc > 1 && strcmp(argv[1], "--denied") == 0) {
+                deny_namespaces();
+                return cmocka_run_group_tests_name("without namespaces", denied, NULL, NULL);
+        }
+        if (argc > 1 && strcmp(argv[1], "--user") == 0) {
+                enum { NOBODY = 65534 };
+                if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+                        return 99;
+                return cmocka_run_group_tests_name("as a user", user, NULL, NULL);
+        }
         if (argc > 1)
                 cmocka_set_test_filter(argv[1]);
         const struct CMUnitTest tests[] = {
@@ -713,6 +854,7 @@ int main(int argc, char **argv)
                 IN(private, an_end_takes_descendants_along), IN(none, adopted_with_its_true_exit_code), IN(private, adopted_with_its_true_exit_code),
                 IN(none, lost_with_the_shepherd), IN(private, lost_with_the_shepherd), IN(sandbox, lost_with_the_shepherd), IN(none, the_shepherd_dies_under_a_living_owner),
                 IN(none, a_torn_journal), IN(none, forgetting_keeps_the_log), IN(private, forgetting_keeps_the_log), IN(none, many_at_once), IN(private, many_at_once),
-                IN(none, big_orders_do_not_lock_up), IN(none, long_data_folder), IN(none, the_shepherd_leaves_when_not_needed)};
+                IN(none, big_orders_do_not_lock_up), IN(none, long_data_folder), IN(none, the_shepherd_leaves_when_not_needed), IN(private, isolation_is_said_when_it_works), IN(none, unwritable_folder),
+                IN(none, a_folder_that_vanishes_takes_its_tasks_along), {"without_namespaces", without_namespaces, NULL, NULL, NULL}, {"as_a_user", as_a_user, NULL, NULL, NULL}};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

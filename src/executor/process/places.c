@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -101,7 +102,7 @@ static void want(struct places *p, struct str path, struct arena *a)
         for (size_t i = 0; i < p->dirs_n; i++) /* a folder above takes the place of those below it; "/" only has the files that are right in it */
                 if (root || p->dirs[i].dir.n == 1 || !path_within(p->dirs[i].dir, dir))
                         p->dirs[n++] = p->dirs[i];
-        p->dirs[n++] = (struct place){.dir = dir, .mirror = root || !p->overlay};
+        p->dirs[n++] = (struct place){.dir = dir, .mirror = root};
         if (n > 1 && p->dirs[n - 2].dir.n == 1) {
                 struct place last = p->dirs[n - 2];
                 p->dirs[n - 2] = p->dirs[n - 1];
@@ -123,6 +124,26 @@ static bool list_entries(struct place *p, struct arena *a)
         return d != NULL;
 }
 
+/* An overlay shows its lower folder without what is mounted in it, and in a user namespace the kernel refuses it altogether. */
+static bool has_mounts_below(struct str dir)
+{
+        FILE *f = fopen("/proc/self/mountinfo", "re");
+        char *line = NULL;
+        size_t cap = 0;
+        ssize_t n;
+        bool found = false;
+        while (f && !found && (n = getline(&line, &cap, f)) > 0) {
+                struct str rest = {line, (size_t)n}, point = STR_NONE;
+                for (int i = 0; i < 5 && rest.p; i++)
+                        point = str_cut(&rest, ' ');
+                found = point.n > dir.n && path_within(point, dir);
+        }
+        free(line);
+        if (f)
+                fclose(f);
+        return found;
+}
+
 void places_plan(struct places *p, const struct task_spec *spec, struct arena *a)
 {
         size_t n = spec->files_n + spec->artifacts_in_n + spec->params_out_n + spec->artifacts_out_n + spec->folders_n;
@@ -141,9 +162,15 @@ void places_plan(struct places *p, const struct task_spec *spec, struct arena *a
         want(p, spec->outcome_file, a);
         for (size_t i = 0; i < spec->folders_n; i++)
                 want(p, spec->folders[i], a);
-        for (size_t i = 0; i < p->dirs_n; i++)
-                if (p->dirs[i].mirror)
-                        list_entries(&p->dirs[i], a);
+        for (size_t i = 0; i < p->dirs_n; i++) {
+                struct place *d = &p->dirs[i];
+                if (p->adopted)
+                        d->mirror = access(arena_printf(a, "%.*s/over%zu/work", STR_FMT(p->folder), i).p, F_OK) != 0;
+                else
+                        d->mirror = d->mirror || !p->overlay || has_mounts_below(d->dir);
+                if (d->mirror)
+                        list_entries(d, a);
+        }
 }
 
 struct str place_upper(const struct places *p, size_t i, struct arena *a)

@@ -123,9 +123,8 @@ static void remember(struct executor *x, struct known *k, const struct task_spec
                                     .logs = arena_printf(a, "%.*s/runs/%.*s", STR_FMT(x->set.folder), STR_FMT(k->key)),
                                     .data = x->set.folder,
                                     .private = k->named ? k->report.private : x->private,
-                                    .overlay = x->overlay};
-        if (k->named) /* started by a Weft before this one, which may have been set otherwise */
-                k->places.overlay = !access(arena_printf(a, "%.*s/over0/work", STR_FMT(k->places.folder)).p, F_OK);
+                                    .overlay = x->overlay,
+                                    .adopted = k->named};
         places_plan(&k->places, spec, a);
         k->has_spec = true;
 }

@@ -118,6 +118,7 @@ struct places {
         struct str data;           /* the data folder: seen as it is */
         struct str cwd;            /* of the task, as it sees it */
         bool private, overlay;     /* overlay: the kernel has it */
+        bool adopted;              /* planned before, by another Weft: its folders say how */
         struct place *dirs; size_t dirs_n; /* "/" last */
 };
 /* `folder`, `data`, `private` and `overlay` are set; plans the rest. Everything is in `a`. */

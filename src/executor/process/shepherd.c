@@ -8,7 +8,7 @@
  * S3  When the end of an attempt is told, none of its processes is alive (killed, if need be).
  * S4  A shepherd that takes over from a dead one kills what that one had running, and calls it lost, before it answers anybody.
  * S5  It never blocks on Weft: what it has to say is queued.
- * S6  It ends by itself when no Weft is connected and nothing runs. */
+ * S6  It ends by itself when no Weft is connected and nothing runs; when its data folder is gone, so that no Weft can come back, it ends what runs. */
 #include "executor/process/shepherd.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static const int64_t TAKE_OVER_US = 10 * US_PER_S;
 
 struct shepherd {
         const char *folder;
-        int epoll, listener, owner, signals, journal, null;
+        int epoll, listener, owner, signals, journal, null, dir;
         struct duct ducts[DUCTS_KEPT]; /* free ones */
         uint32_t ducts_n;
         int64_t journal_bytes;     /* written by this shepherd */
@@ -483,6 +483,20 @@ static void stop(struct shepherd *s, struct str key)
         kill((int)-t->start.pid, SIGTERM);
 }
 
+/* S6 */
+static void end_orphans(struct shepherd *s)
+{
+        struct stat st;
+        if (fstat(s->dir, &st) || st.st_nlink)
+                return;
+        EACH_TASK(s, t)
+                if (!t->ended && !t->exited && !t->stopping) {
+                        t->stopping = true;
+                        t->kill_at_us = 0;
+                        s->stopping++;
+                }
+}
+
 static void kill_overdue(struct shepherd *s)
 {
         int64_t now = clock_us();
@@ -655,7 +669,7 @@ static int timeout_ms(const struct shepherd *s)
         if (s->sweeping || s->unwatched)
                 return SWEEP_MS;
         if (!s->stopping)
-                return s->owner < 0 && !s->running ? IDLE_MS : -1;
+                return s->owner < 0 ? IDLE_MS : -1;
         int64_t now = clock_us(), least = INT64_MAX;
         EACH_TASK(s, t)
                 if (t->stopping && !t->exited && t->kill_at_us < least)
@@ -691,6 +705,8 @@ static bool turn(struct shepherd *s)
                 sweep_all(s);
         if (s->unwatched)
                 watch_overdue(s);
+        if (!n && s->owner < 0 && s->running)
+                end_orphans(s);
         if (s->stopping)
                 kill_overdue(s);
         if (owner && s->owner >= 0)
@@ -753,6 +769,7 @@ static bool set_up(struct shepherd *s, struct error *e)
         s->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (s->null < 0)
                 return error_set(e, ERROR_IO, "opening /dev/null: %s", strerror(errno));
+        s->dir = open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         s->scratch_prefix = scratch_prefix(str_from(s->folder), s->arena);
         take_over(s);
         journal_now(s);
