@@ -17,15 +17,22 @@ void log_set(enum log_level l, bool json)
 
 bool log_enabled(enum log_level level) { return level >= least; }
 
-static void quoted(struct buf *b, const char *s)
+/* As a JSON string: a byte that is no UTF-8 becomes U+FFFD. */
+static void quoted(struct buf *b, struct str s)
 {
-        for (; *s; s++) {
-                if (*s == '"' || *s == '\\')
-                        buf_addf(b, "\\%c", *s);
-                else if ((unsigned char)*s < ' ')
-                        buf_addf(b, "\\u%04x", (unsigned)*s);
+        size_t valid = 0;
+        for (size_t i = 0; i < s.n; i++) {
+                unsigned char c = (unsigned char)s.p[i];
+                if (i >= valid)
+                        valid = i + str_utf8_prefix(str_sub(s, i, s.n));
+                if (i == valid)
+                        buf_add_c(b, "\xEF\xBF\xBD");
+                else if (c == '"' || c == '\\')
+                        buf_addf(b, "\\%c", c);
+                else if (c < ' ')
+                        buf_addf(b, "\\u%04x", c);
                 else
-                        buf_add_char(b, *s);
+                        buf_add_char(b, s.p[i]);
         }
 }
 
@@ -48,7 +55,7 @@ void log_line(enum log_level level, int64_t wall_us, struct str run, uint32_t no
                 if (node)
                         buf_addf(&b, ",\"node\":%u", node);
                 buf_add_c(&b, ",\"message\":\"");
-                quoted(&b, text);
+                quoted(&b, str_from(text));
                 buf_add_c(&b, "\"}\n");
         } else {
                 buf_addf(&b, "%.*s %s ", STR_FMT(at), names[level]);
