@@ -132,7 +132,7 @@ static void lists(const struct fixture *f, const char *name, const char *key, co
 #define NESTED HEAD \
         "  templates:\n  - name: main\n    dag:\n      tasks:\n      - {name: loop, template: leaf, withSequence: {count: \"2\"}}\n" \
         "      - {name: inner, template: inner, depends: loop}\n      - {name: last, template: leaf, depends: inner}\n" \
-        "  - name: inner\n    retryStrategy: {limit: 1}\n    steps: [[{name: x, template: leaf}, {name: y, template: leaf}]]\n" LEAF
+        "  - name: inner\n    retryStrategy: {limit: 1}\n    steps: [[{name: x, template: leaf}, {name: 'y', template: leaf}]]\n" LEAF
 
 /* The rows of LOOP when `n` items have ended and the second group runs. */
 static struct fixture *loop(uint32_t n)
