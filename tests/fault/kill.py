@@ -26,7 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FINAL = {"Succeeded", "Failed", "Error", "Stopped", "Skipped", "Omitted", "Cached", "Terminated"}
 STARTS = {"list": 1, "fan-1": 1, "fan-2": 1, "fan-3": 1, "fan-4": 1, "fan-5": 1, "fan-6": 1, "first": 1, "beside": 1, "last": 1, "flaky-0": 2,
           "flaky-1": 2, "flaky-2": 2, "seven": 1, "join": 1, "goodbye": 1}
-OUTPUT = '["11","22","33","44","55","66"] done'
+OUTPUT = '[11,22,33,44,55,66] done'
 LIMIT_S = 60
 
 
@@ -102,6 +102,8 @@ class Round:
         if not os.path.exists(os.path.join(self.data, "weft.db")):
             return None
         listed = self.weft_run(["list", "-o", "json"])
+        if listed.returncode == 2 and "nothing was stored" in listed.stderr:
+            return None
         if listed.returncode:
             raise Wrong(f"weft list ended with {listed.returncode}: {listed.stderr}")
         if "kill" not in listed.stdout:
@@ -158,6 +160,9 @@ class Round:
             if run is None:
                 if self.events():
                     raise Wrong("steps ran, but no run is stored")
+                if status >= 0:
+                    with open(os.path.join(self.data, "weft.out")) as file:
+                        raise Wrong(f"weft ended by itself with {status} and stored no run: {file.read()[-2000:]}")
                 continue
             self.began = True
             self.note_finished(run)

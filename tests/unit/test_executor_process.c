@@ -417,6 +417,17 @@ static void memory_limit(void **state)
         assert_int_equal(o->o.end, TASK_EXITED);
         assert_int_not_equal(o->o.exit_code, 0);
         assert_true(str_starts(o->o.result.content, STR("0\n"))); /* no core files */
+        if (o->o.signal == SIGKILL) /* by a control group */
+                assert_true(o->o.out_of_memory && o->o.message.n);
+        s = fixture_sh(f, "exit 4");
+        s.memory_bytes = 64 << 20;
+        s.cpu_milli = 500;
+        o = fixture_run(f, 2, &s);
+        assert_int_equal(o->o.exit_code, 4);
+        assert_false(o->o.out_of_memory);
+        s = fixture_sh(f, "kill -KILL $$");
+        s.memory_bytes = 64 << 20;
+        assert_false(fixture_run(f, 3, &s)->o.out_of_memory);
 }
 
 /* ---- stopping ---- */

@@ -34,7 +34,7 @@ static void number(struct buf *b, int64_t v)
 /* Keys and boot ids hold neither spaces nor line ends. */
 void journal_put(struct buf *b, const struct record *r)
 {
-        const int64_t fields[] = {r->pid, r->start, r->slack, r->pipes[0], r->pipes[1], r->private, r->scratch, r->status, r->started_us, r->ended_us, r->cpu_us, r->rss_bytes};
+        const int64_t fields[] = {r->pid, r->start, r->slack, r->pipes[0], r->pipes[1], r->private, r->scratch, r->oom, r->status, r->started_us, r->ended_us, r->cpu_us, r->rss_bytes};
         size_t from = b->n;
         buf_add_char(b, r->kind);
         buf_add_char(b, ' ');
@@ -70,7 +70,7 @@ static bool parse(struct str line, struct record *r)
         snprintf(sum, sizeof sum, "%08x", hash_fnv1a32(body));
         if (memcmp(sum, line.p + line.n - 8, 8))
                 return false;
-        int64_t *fields[] = {&r->pid, &r->start, &r->slack, &r->pipes[0], &r->pipes[1], &r->private, &r->scratch, &r->status, &r->started_us, &r->ended_us, &r->cpu_us, &r->rss_bytes};
+        int64_t *fields[] = {&r->pid, &r->start, &r->slack, &r->pipes[0], &r->pipes[1], &r->private, &r->scratch, &r->oom, &r->status, &r->started_us, &r->ended_us, &r->cpu_us, &r->rss_bytes};
         r->kind = body.p[0];
         body = str_sub(body, 2, body.n);
         r->key = str_cut(&body, ' ');

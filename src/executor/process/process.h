@@ -57,7 +57,8 @@ struct spawn {
         struct mount_over *mounts; size_t mounts_n; /* to "/" last: its `upper` becomes the root */
         char *const *keep;         /* folders that stay visible though something else covers them; NULL-terminated */
         char *const *writable;     /* sandbox: folders that stay writable; NULL-terminated */
-        int64_t memory_bytes;
+        int64_t memory_bytes;      /* of address space; 0: no limit */
+        int group;                 /* cgroup.procs of a control group to enter; 0: none */
         bool private, sandbox;
         int in, out, err;          /* its standard input and the write ends */
         uint64_t files_max;        /* soft limit of descriptors to go back to; 0: as it is */
@@ -99,7 +100,7 @@ struct record {
         char kind;
         struct str key;
         int64_t pid, start, slack; /* start time of the process: from `start`, at most `slack` ticks later */
-        int64_t pipes[2], private, scratch;
+        int64_t pipes[2], private, scratch, oom;
         int64_t status, started_us, ended_us, cpu_us, rss_bytes;
         struct str boot;
 };

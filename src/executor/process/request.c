@@ -30,6 +30,7 @@ void request_read(struct str frame, struct arena *a, struct request *r)
                 case FIELD_GRACE: r->grace_us = field_number(text); break;
                 case FIELD_SCRATCH: r->scratch = field_number(text); break;
                 case FIELD_MEMORY: x->memory_bytes = field_number(text); break;
+                case FIELD_CPU: r->cpu_milli = field_number(text); break;
                 case FIELD_SANDBOX: x->sandbox = true; break;
                 case FIELD_TMP:
                         x->tmp = text.p;

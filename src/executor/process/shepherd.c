@@ -38,6 +38,7 @@ struct shepherd {
         int64_t journal_bytes;     /* written by this shepherd */
         uint64_t files_max;        /* soft limit of descriptors, when it has been raised */
         struct str scratch_prefix;
+        struct cgroups cgroups;
         bool owner_waits;          /* for the socket to be writable */
         struct buf in, out, lines; /* lines: of the journal */
         struct buf frame;          /* being made */
@@ -144,6 +145,8 @@ static void tell_task(struct shepherd *s, const struct task *t)
                 field_int(b, FIELD_ENDED, t->end.ended_us);
                 field_int(b, FIELD_CPU_US, t->end.cpu_us);
                 field_int(b, FIELD_RSS, t->end.rss_bytes);
+                if (t->end.oom)
+                        field_int(b, FIELD_OOM, 1);
                 if (t->message)
                         field_put(b, FIELD_MESSAGE, str_from(t->message));
         }
@@ -213,15 +216,35 @@ static void watch_overdue(struct shepherd *s)
         }
 }
 
+/* "scratch/<device>.<inode>.<number>": this attempt's among all of the machine. */
+static const char *scratch_name(struct shepherd *s, const struct task *t, struct arena *a)
+{
+        struct str prefix = s->scratch_prefix;
+        size_t at = 0, next;
+        if (t->start.scratch < 0 || !prefix.n)
+                return NULL;
+        while ((next = str_find(prefix, STR("/scratch/"), at)) != SIZE_MAX)
+                at = next + 1;
+        return arena_printf(a, "%.*s%lld", STR_FMT(str_sub(prefix, at, prefix.n)), (long long)t->start.scratch).p;
+}
+
 static const char *mount_of(struct shepherd *s, const struct task *t, struct arena *a)
 {
-        if (!t->start.private || t->start.scratch < 0 || !s->scratch_prefix.n)
-                return NULL;
-        struct str prefix = s->scratch_prefix;
-        size_t at = str_find(prefix, STR("/scratch/"), 0), next;
-        while ((next = str_find(prefix, STR("/scratch/"), at + 1)) != SIZE_MAX)
-                at = next;
-        return arena_printf(a, "%.*s%lld/", STR_FMT(str_sub(prefix, at, prefix.n)), (long long)t->start.scratch).p;
+        const char *name = t->start.private ? scratch_name(s, t, a) : NULL;
+        return name ? arena_printf(a, "/%s/", name).p : NULL;
+}
+
+static const char *group_of(struct shepherd *s, const struct task *t)
+{
+        const char *name = scratch_name(s, t, s->scratch);
+        return name ? name + strlen("scratch/") : t->key;
+}
+
+static void group_end(struct shepherd *s, struct task *t)
+{
+        if (t->grouped)
+                t->end.oom = cgroup_end(&s->cgroups, group_of(s, t));
+        t->grouped = false;
 }
 
 static struct kin kin_of(struct shepherd *s, const struct task *t, struct arena *a)
@@ -273,6 +296,7 @@ static void finish(struct shepherd *s, struct task *t, bool clean)
                 close(t->log);
         t->log = -1;
         result_write(t);
+        group_end(s, t);
         t->ended = true;
         s->sweeping--;
         s->running--;
@@ -413,6 +437,23 @@ static struct task *prepare(struct shepherd *s, const struct request *r)
         return t;
 }
 
+/* By a control group, else by address space. */
+static void limit(struct shepherd *s, struct task *t, const struct request *r, struct spawn *x)
+{
+        if (!r->spawn.memory_bytes && !r->cpu_milli)
+                return;
+        if (!s->cgroups.asked)
+                cgroups_find(&s->cgroups);
+        if (!r->spawn.memory_bytes && !s->cgroups.v2)
+                return; /* the older hierarchy has a tree of its own for processor time */
+        int fd = s->cgroups.usable ? cgroup_make(&s->cgroups, group_of(s, t), r->spawn.memory_bytes, r->cpu_milli) : -1;
+        if (fd < 0)
+                return;
+        t->grouped = true;
+        x->group = fd;
+        x->memory_bytes = 0;
+}
+
 static void launch(struct shepherd *s, struct task *t, const struct request *r)
 {
         struct spawn x = r->spawn;
@@ -421,14 +462,18 @@ static void launch(struct shepherd *s, struct task *t, const struct request *r)
         x.out = t->streams[0].duct.write;
         x.err = t->streams[1].duct.write;
         x.files_max = s->files_max;
+        limit(s, t, r, &x);
         if (x.sandbox)
                 x.status = t->status = mmap(NULL, sizeof *t->status, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         t->start.start = boot_ticks();
         int pid = !x.path ? -ENOENT : x.status == MAP_FAILED ? -ENOMEM : spawn_process(&x, &step);
         t->start.slack = boot_ticks() - t->start.start;
+        if (x.group)
+                close(x.group);
         if (x.status == MAP_FAILED)
                 t->status = NULL;
         if (pid < 0) {
+                group_end(s, t);
                 not_run(s, t, step, !strcmp(step, "entering the working folder") ? x.cwd : x.path, -pid);
                 return;
         }
@@ -567,6 +612,10 @@ static void recovered(void *user, const struct record *r)
 
 static void lost(struct shepherd *s, struct task *t, bool proved)
 {
+        if (!s->cgroups.asked)
+                cgroups_find(&s->cgroups);
+        if (s->cgroups.usable)
+                cgroup_end(&s->cgroups, group_of(s, t));
         t->ended = true;
         t->end = record_of(s, t, RECORD_LOST);
         t->end.ended_us = clock_us();

@@ -14,6 +14,7 @@ struct task {
         struct record start, end;  /* end: once it has exited or could not be started */
         struct stream streams[2];  /* o, e */
         bool wants_result, log_full, stopping;
+        bool grouped;              /* it has a control group */
         bool watched;              /* its ducts are in the event queue */
         bool exited;               /* the main process is gone */
         bool ended;                /* all are, and it is journaled */
@@ -32,5 +33,12 @@ void result_write(struct task *t);
 
 /* ---- request.c ---- */
 /* A request, whose texts stay in the frame it came in. */
-struct request { struct str what, key, folder; struct spawn spawn; bool wants_result; int64_t log_max, grace_us, scratch; };
+struct request { struct str what, key, folder; struct spawn spawn; bool wants_result; int64_t log_max, grace_us, scratch, cpu_milli; };
 void request_read(struct str frame, struct arena *a, struct request *r);
+
+/* ---- cgroup.c ---- */
+struct cgroups { bool asked, usable, v2; char base[4096]; };
+void cgroups_find(struct cgroups *g);
+/* Makes a group and returns the descriptor that a process enters it by; -1: it cannot be. A limit of 0 is none. */
+int cgroup_make(const struct cgroups *g, const char *name, int64_t memory_bytes, int64_t cpu_milli);
+bool cgroup_end(const struct cgroups *g, const char *name); /* removes it; was a process of it killed for its use of memory? */

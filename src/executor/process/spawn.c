@@ -211,6 +211,8 @@ static bool prepare(struct child *c)
         setsid();
         if (s->path && (dup2(s->in, 0) < 0 || dup2(s->out, 1) < 0 || dup2(s->err, 2) < 0))
                 return fail(c, "connecting its output");
+        if (s->group > 0 && write(s->group, "0", 1) != 1)
+                return fail(c, "entering its control group");
         return !s->private || isolate(c);
 }
 
