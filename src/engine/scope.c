@@ -50,8 +50,12 @@ static bool child_view(const struct node *n, uint32_t i, struct node_view *ret)
                 view_of(c, ret);
                 return true;
         }
-        if (i >= n->items_n)
+        if (i >= n->items_n && (i >= n->row.children_total || !node_state_final(n->row.state)))
                 return false;
+        if (i >= n->items_n) { /* the end of the run came before it */
+                *ret = (struct node_view){.kind = NODE_KIND_CALL, .state = NODE_OMITTED, .index = i};
+                return true;
+        }
         const struct item *it = &n->items[i];
         if (it->node) {
                 view_of(it->node, ret);

@@ -38,7 +38,7 @@ struct scope_ops {
         /* A task of the scope's graph (for sites inside a transparent graph: of the graph around it). False: no node for it. */
         bool (*task)(const struct scope *, struct task_ref, struct node_view *ret);
         /* For a fan-out or retry (site->self_node): its i-th child, 0 ≤ i < children_n; children that have left memory still answer
-         * state and outputs. For a graph use `task`. */
+         * state and outputs. An item that was never made, because the run was ending, is Omitted and has the number 0. For a graph use `task`. */
         bool (*child)(const struct scope *, uint32_t i, struct node_view *ret);
         /* The same for a task of the graph that fanned out: its i-th item. */
         bool (*task_child)(const struct scope *, struct task_ref, uint32_t i, struct node_view *ret);
