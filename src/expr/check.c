@@ -12,16 +12,19 @@ struct checker {
         bool failed;
         const struct local_shape *locals;
         const struct local_shape *items; /* of predicates: the element */
-        bool reducing; /* #acc exists */
+        bool indexed, reducing; /* #index, #acc exist */
 };
 
 static struct shape check(struct checker *c, const struct node *n);
+
+/* What an element of a list, a member of a map or a function of anything gives: as little known, but with a name of its own. */
+static struct shape element(enum stype t) { return (struct shape){t == S_UNKNOWN ? S_ANY : t, S_UNKNOWN}; }
 
 static struct shape plain(enum stype t) { return (struct shape){t, S_UNKNOWN}; }
 
 static const char *shape_name(struct shape s) {
         static const char *const names[] = {"unknown", "unknown", "bool", "int", "float64", "string", "[]interface {}", "map[string]interface {}", "time.Time",
-                                            "time.Duration"};
+                                            "time.Duration", "interface {}"};
         return names[s.type];
 }
 
@@ -40,19 +43,19 @@ static struct shape fail(struct checker *c, const struct node *n, const char *fo
 }
 
 enum { NUMBER = 1 << S_INT | 1 << S_FLOAT, INTEGER = 1 << S_INT, BOOL = 1 << S_BOOL, STRING = 1 << S_STRING, TIME = 1 << S_TIME,
-       DURATION = 1 << S_DURATION, LIST = 1 << S_LIST, MAP = 1 << S_MAP };
+       DURATION = 1 << S_DURATION, LIST = 1 << S_LIST, MAP = 1 << S_MAP, UNKNOWN = 1 << S_UNKNOWN | 1 << S_ANY };
 
 static bool any_of(struct shape s, unsigned set) { return (1u << s.type & set) != 0; }
 static bool both(struct shape l, struct shape r, unsigned set) { return any_of(l, set) && any_of(r, set); }
 
 /* At least one side is unknown, and the other fits. */
 static bool perhaps(struct shape l, struct shape r, unsigned set) {
-        set |= 1u << S_UNKNOWN;
-        return (l.type == S_UNKNOWN || r.type == S_UNKNOWN) && any_of(l, set) && any_of(r, set);
+        set |= (unsigned)UNKNOWN;
+        return (any_of(l, UNKNOWN) || any_of(r, UNKNOWN)) && any_of(l, set) && any_of(r, set);
 }
 
 static bool comparable(struct shape l, struct shape r) {
-        return any_of(l, 1u << S_UNKNOWN | 1u << S_NIL) || any_of(r, 1u << S_UNKNOWN | 1u << S_NIL) || both(l, r, NUMBER) || l.type == r.type;
+        return any_of(l, (unsigned)UNKNOWN | 1u << S_NIL) || any_of(r, (unsigned)UNKNOWN | 1u << S_NIL) || both(l, r, NUMBER) || l.type == r.type;
 }
 
 static bool ordered(struct shape l, struct shape r) {
@@ -78,11 +81,11 @@ static struct shape arithmetic(enum binary op, struct shape l, struct shape r, b
 
 static struct shape check_in(struct checker *c, const struct node *n, struct shape l, struct shape r, bool *fits) {
         *fits = true;
-        if (r.type == S_MAP && !any_of(l, STRING | 1u << S_UNKNOWN))
+        if (r.type == S_MAP && !any_of(l, STRING | (unsigned)UNKNOWN))
                 return fail(c, n, "cannot use %s as type string in map key", shape_name(l));
         if (r.type == S_LIST && !comparable(l, plain(r.item)))
                 return fail(c, n, "cannot use %s as type %s in array", shape_name(l), shape_name(plain(r.item)));
-        *fits = any_of(r, MAP | LIST | 1u << S_UNKNOWN) || (l.type == S_UNKNOWN && r.type == S_STRING);
+        *fits = any_of(r, MAP | LIST | (unsigned)UNKNOWN) || (any_of(l, UNKNOWN) && r.type == S_STRING);
         return plain(S_BOOL);
 }
 
@@ -108,7 +111,7 @@ static struct shape check_binary(struct checker *c, const struct node *n) {
                 fits = both(l, r, INTEGER) || perhaps(l, r, INTEGER);
                 gives = plain(S_INT);
                 break;
-        case B_COALESCE: return l.type == S_NIL || l.type == r.type ? r : r.type == S_NIL ? l : plain(S_UNKNOWN);
+        case B_COALESCE: return l.type == S_NIL || l.type == r.type ? r : r.type == S_NIL ? l : plain(S_ANY);
         case BINARY_COUNT: break;
         }
         if (!fits)
@@ -119,7 +122,7 @@ static struct shape check_binary(struct checker *c, const struct node *n) {
 
 static struct shape check_unary(struct checker *c, const struct node *n) {
         struct shape of = check(c, n->kids[0]);
-        unsigned set = (n->op == N_NOT ? BOOL : (unsigned)NUMBER) | 1u << S_UNKNOWN;
+        unsigned set = (n->op == N_NOT ? BOOL : (unsigned)NUMBER) | (unsigned)UNKNOWN;
         if (!any_of(of, set))
                 return fail(c, n, "invalid operation: %.*s (mismatched type %s)", STR_FMT(n->name), shape_name(of));
         return n->op == N_NOT ? plain(S_BOOL) : of;
@@ -129,16 +132,16 @@ static struct shape check_member(struct checker *c, const struct node *n) {
         struct shape of = check(c, n->kids[0]), key = check(c, n->kids[1]);
         const struct node *k = n->kids[1];
         switch (of.type) {
-        case S_UNKNOWN: return plain(S_UNKNOWN);
+        case S_UNKNOWN: case S_ANY: return plain(S_UNKNOWN);
         case S_MAP:
-                if (!any_of(key, STRING) && !(key.type == S_UNKNOWN && k->op != N_NIL))
+                if (!any_of(key, STRING) && !(any_of(key, UNKNOWN) && k->op != N_NIL))
                         return fail(c, k, "cannot use %s to get an element from %s", shape_name(key), shape_name(of));
-                return plain(S_UNKNOWN);
+                return plain(S_ANY);
         case S_LIST:
-                if (!any_of(key, INTEGER | 1u << S_UNKNOWN)) {
+                if (!any_of(key, INTEGER | (unsigned)UNKNOWN)) {
                         return fail(c, k, "array elements can only be selected using an integer (got %s)", shape_name(key));
                 }
-                return plain(of.item);
+                return element(of.item);
         case S_TIME: case S_DURATION: return plain(S_UNKNOWN);
         case S_NIL: case S_BOOL: case S_INT: case S_FLOAT: case S_STRING:
                 if (k->op == N_STRING)
@@ -151,7 +154,7 @@ static struct shape check_member(struct checker *c, const struct node *n) {
 static unsigned taken(char take) {
         switch (take) {
         case 's': return STRING;
-        case 'i': return INTEGER;
+        case 'i': case 'J': return INTEGER;
         case 'n': return NUMBER;
         case 'l': case 'L': return LIST;
         case 'm': case 'M': return MAP;
@@ -180,43 +183,46 @@ static void check_arguments(struct checker *c, const struct node *n, const struc
         for (size_t i = 0; i < n->n && !c->failed; i++, take += take[1] ? 1 : 0) {
                 struct shape s = check(c, n->kids[i]);
                 const char *mark = f->refuse ? strstr(f->refuse, "%s") : NULL;
-                if (any_of(s, taken(*take) | 1u << S_UNKNOWN))
+                if (any_of(s, taken(*take) | (unsigned)UNKNOWN))
                         continue;
                 if (mark)
                         fail(c, n, "%.*s%s%s", (int)(mark - f->refuse), f->refuse, s.type == S_NIL ? "%!s(<nil>)" : shape_name(s), mark + 2); /* as Go prints it */
                 else
                         fail(c, n->kids[i], "cannot use %s as argument (type %s) to call %s%s", s.type == S_NIL ? "nil" : shape_name(s),
-                             *take == 's' ? "string" : *take == 'i' ? "int" : *take == 'm' ? "map[string]interface {}" : "[]interface {}", f->name, s.type == S_NIL ? "" : " ");
+                             *take == 's' ? "string" : *take == 'i' || *take == 'J' ? "int" : *take == 'm' ? "map[string]interface {}" : "[]interface {}", f->name, s.type == S_NIL ? "" : " ");
         }
 }
 
 static struct shape check_loop(struct checker *c, const struct node *n) {
         struct shape of = check(c, n->kids[0]), body = plain(S_UNKNOWN);
         enum loop loop = (enum loop)n->sub;
-        if (!any_of(of, LIST | 1u << S_UNKNOWN))
+        if (!any_of(of, LIST | (unsigned)UNKNOWN))
                 return fail(c, n->kids[0], "builtin %.*s takes only array (got %s)", STR_FMT(n->name), shape_name(of));
         if (n->n > 1 && n->kids[1]) {
-                struct local_shape here = {STR_NONE, plain(of.item), c->items};
-                bool outer = c->reducing;
+                struct local_shape here = {STR_NONE, element(of.item), c->items};
+                bool indexed = c->indexed, reducing = c->reducing;
                 c->items = &here;
+                c->indexed = loop == L_MAP || loop == L_REDUCE;
                 c->reducing = loop == L_REDUCE;
                 body = check(c, n->kids[1]);
-                c->reducing = outer;
+                c->indexed = indexed;
+                c->reducing = reducing;
                 c->items = here.up;
         }
         if (n->n > 2 && n->kids[2])
                 check(c, n->kids[2]);
         bool boolean = loop != L_MAP && loop != L_SUM && loop != L_GROUP_BY && loop != L_SORT_BY && loop != L_REDUCE;
-        if (boolean && !any_of(body, BOOL | 1u << S_UNKNOWN))
+        if (boolean && !any_of(body, BOOL | (unsigned)UNKNOWN))
                 return fail(c, n->kids[1], "predicate should return boolean (got %s)", shape_name(body));
         switch (loop) {
         case L_ALL: case L_NONE: case L_ANY: case L_ONE: case L_EXISTS_ONE: return plain(S_BOOL);
         case L_FILTER: case L_SORT_BY: return (struct shape){S_LIST, of.item};
         case L_MAP: return (struct shape){S_LIST, body.type};
         case L_COUNT: case L_FIND_INDEX: case L_FIND_LAST_INDEX: return plain(S_INT);
-        case L_FIND: case L_FIND_LAST: return plain(of.item);
+        case L_FIND: case L_FIND_LAST: return element(of.item);
         case L_GROUP_BY: return plain(S_MAP);
-        case L_SUM: case L_REDUCE: break;
+        case L_SUM: return plain(S_ANY);
+        case L_REDUCE: break;
         }
         return plain(S_UNKNOWN);
 }
@@ -231,7 +237,7 @@ static struct shape check_let(struct checker *c, const struct node *n) {
 
 static struct shape check_condition(struct checker *c, const struct node *n) {
         struct shape of = check(c, n->kids[0]), yes = check(c, n->kids[1]), no = check(c, n->kids[2]);
-        if (!any_of(of, BOOL | 1u << S_UNKNOWN))
+        if (!any_of(of, BOOL | (unsigned)UNKNOWN))
                 return fail(c, n->kids[0], "non-bool expression (type %s) used as condition", shape_name(of));
         return yes.type == no.type ? yes : yes.type == S_NIL ? no : no.type == S_NIL ? yes : plain(S_UNKNOWN);
 }
@@ -264,7 +270,7 @@ static struct shape check(struct checker *c, const struct node *n) {
                                 return l->shape;
                 return plain(S_UNKNOWN);
         case N_POINTER:
-                if (n->name.n && !str_eq_c(n->name, "index") && !(str_eq_c(n->name, "acc") && c->reducing))
+                if (n->name.n && !(str_eq_c(n->name, "index") && c->indexed) && !(str_eq_c(n->name, "acc") && c->reducing))
                         return fail(c, n, "unknown pointer #%.*s", STR_FMT(n->name));
                 return n->name.n == 0 && c->items ? c->items->shape : plain(str_eq_c(n->name, "index") ? S_INT : S_UNKNOWN);
         case N_NOT: case N_MINUS: case N_PLUS: return check_unary(c, n);
@@ -272,22 +278,23 @@ static struct shape check(struct checker *c, const struct node *n) {
         case N_MEMBER: return check_member(c, n);
         case N_SLICE: {
                 struct shape of = check(c, n->kids[0]);
-                if (!any_of(of, LIST | STRING | 1u << S_UNKNOWN))
+                if (!any_of(of, LIST | STRING | (unsigned)UNKNOWN))
                         return fail(c, n, "cannot slice %s", shape_name(of));
                 for (int i = 1; i < 3; i++) {
                         struct shape s = n->kids[i] ? check(c, n->kids[i]) : plain(S_INT);
-                        if (!any_of(s, INTEGER | 1u << S_UNKNOWN))
+                        if (!any_of(s, INTEGER | (unsigned)UNKNOWN))
                                 return fail(c, n->kids[i], "non-integer slice index %s", shape_name(s));
                 }
                 return of;
         }
         case N_BUILTIN:
                 check_arguments(c, n, n->func);
-                return plain(n->func->gives);
+                return element(n->func->gives);
         case N_LOOP: return check_loop(c, n);
         case N_LET: return check_let(c, n);
         case N_CONDITION: return check_condition(c, n);
-        case N_CALL: /* what a Sprig function gives and takes is known only when it runs */
+        case N_CALL: /* what a Sprig function gives and takes is known only when it runs, and its arguments are not looked at before */
+                return n->kids[0]->op == N_FUNCTION ? plain(S_UNKNOWN) : check_each(c, n);
         case N_CHAIN: case N_SEQUENCE: case N_LIST: case N_MAP: return check_each(c, n);
         case N_FUNCTION: case N_ENV: break;
         }

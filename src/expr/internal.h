@@ -62,7 +62,7 @@ enum loop {
 };
 
 /* Static types, as far as they are known without the environment. */
-enum stype { S_UNKNOWN, S_NIL, S_BOOL, S_INT, S_FLOAT, S_STRING, S_LIST, S_MAP, S_TIME, S_DURATION };
+enum stype { S_UNKNOWN, S_NIL, S_BOOL, S_INT, S_FLOAT, S_STRING, S_LIST, S_MAP, S_TIME, S_DURATION, S_ANY /* unknown too: Go's interface {} */ };
 struct shape { enum stype type, item; /* of a LIST */ };
 
 struct vm;
@@ -72,7 +72,7 @@ struct func {
         int8_t least, most; /* most -1: any number */
         enum stype gives;
         /* A letter an argument, the last repeats: s string, i int, n number, l list, m map, . anything; and for what only the checker
-         * looks at: L list, M map, N number or string, A number or list, C text, list or map. */
+         * looks at: J int, L list, M map, N number or string, A number or list, C text, list or map. */
         const char *takes;
         int32_t flag;       /* what tells functions apart that share `run` */
         const char *refuse; /* what is said of an argument of a wrong type (%s); NULL: as expr-lang says it of typed functions */
