@@ -106,7 +106,7 @@ class Run(Case):
   container:
     image: debian:12-slim
     command: [sh, -c, 'echo "{{inputs.parameters.a}} {{inputs.parameters.b}}"']
-""", more="  arguments:\n    parameters:\n    - {name: a, value: x}\n    - {name: b, value: y}\n")
+""", more="  arguments:\n    parameters:\n    - {name: a, value: x}\n    - {name: b, value: 'y'}\n")
         path = self.file(text)
         self.assertEqual(self.run_json(path)["parameters"], {"a": "x", "b": "y"})
         run = self.run_json(path, "--params", '{"a": "1", "b": "2"}', "-p", "b=from -p = here")
@@ -243,7 +243,10 @@ class Changing(Case):
         self.wait_node("approval", "ask", "Suspended")
         run.kill()
         self.end(run)
+        socket = os.path.join(self.data, "socket")
+        os.unlink(socket)
         resumed = self.begin("resume", "approval")
+        self.wait(lambda: os.path.exists(socket), "the new owner")
         self.wait(lambda: self.weft("approve", "approval", status=None), "the approval")
         self.end(resumed, 0)
 
