@@ -72,6 +72,15 @@ static int64_t whole(const struct value *v)
 
 static bool flag(const struct value *v) { return v && (v->kind == VALUE_BOOL ? v->boolean : str_eq_c(argo_scalar(v, NULL), "true")); }
 
+/* A parameter of Argo is a text: a JSON string from a file of parameters is what it says, any other JSON value its own text. */
+static struct str given_text(const struct val *v, struct arena *a)
+{
+        struct value x;
+        if (v->kind == VAL_JSON && json_read(v->text, NULL, a, &x, NULL) && x.kind == VALUE_STRING)
+                return x.text;
+        return v->text;
+}
+
 /* The workflow's parameters: what the document says, what was submitted in its place, and submitted ones that it does not name. */
 static void read_parameters(struct argo_reader *r)
 {
@@ -82,12 +91,12 @@ static void read_parameters(struct argo_reader *r)
         for (size_t i = 0; i < r->argo->root.params_n; i++) {
                 const struct argo_param *p = &r->argo->root.params[i];
                 const struct val *v = bindings_param(given, p->name);
-                struct str text = v ? v->text : p->value.given ? p->value.source : p->fallback.source;
+                struct str text = v ? given_text(v, r->arena) : p->value.given ? p->value.source : p->fallback.source;
                 b->params[b->params_n++] = (struct param){p->name, val_text(text), false};
         }
         for (size_t i = 0; i < given->params_n; i++)
                 if (!bindings_param(b, given->params[i].name)) /* Argo's submit adds parameters that the document lacks */
-                        b->params[b->params_n++] = (struct param){arena_str(r->arena, given->params[i].name), val_text(arena_str(r->arena, given->params[i].value.text)), given->params[i].secret};
+                        b->params[b->params_n++] = (struct param){arena_str(r->arena, given->params[i].name), val_text(given_text(&given->params[i].value, r->arena)), given->params[i].secret};
         for (size_t i = 0; i < b->params_n; i++)
                 b->params[i].value.text = arena_str(r->arena, b->params[i].value.text);
 }
