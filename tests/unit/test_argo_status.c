@@ -183,6 +183,27 @@ static void size_is_linear(void **state)
         fixture_free(large);
 }
 
+/* "wf[0].a(14678:14678)" and "wf[0].a(36503:36503)" have one hash. */
+static void names_with_one_hash(void **state)
+{
+        (void)state;
+        struct fixture *f = loop(2);
+        f->rows[3].index = 14678;
+        f->rows[3].item = STR("14678");
+        f->rows[4].index = 36503;
+        f->rows[4].item = STR("36503");
+        write(f, f->workflow);
+        struct str id = argo_node_id(STR("wf"), STR("wf[0].a(14678:14678)"), f->arena);
+        struct str second = arena_printf(f->arena, "%.*s-5", STR_FMT(id));
+        const struct value *nodes = value_get_c(status(f), "nodes");
+        assert_true(str_eq(id, argo_node_id(STR("wf"), STR("wf[0].a(36503:36503)"), f->arena)));
+        assert_int_equal(nodes->map.n, 6);
+        says(f, value_get(nodes, id), "name", "wf[0].a(14678:14678)");
+        says(f, value_get(nodes, second), "name", "wf[0].a(36503:36503)");
+        says(f, value_get(nodes, second), "id", arena_cstr(f->arena, second));
+        fixture_free(f);
+}
+
 static void graphs_in_graphs(void **state)
 {
         (void)state;
@@ -320,6 +341,7 @@ static void rows_that_do_not_fit(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(loops_of_steps_have_no_node), cmocka_unit_test(size_is_linear),
+                                           cmocka_unit_test(names_with_one_hash),
                                            cmocka_unit_test(graphs_in_graphs),            cmocka_unit_test(a_stopped_run),
                                            cmocka_unit_test(values_that_are_not_for_show), cmocka_unit_test(a_document_that_does_not_compile),
                                            cmocka_unit_test(rows_that_do_not_fit)};

@@ -14,6 +14,7 @@
  *
  * Time and memory are linear in rows and edges. */
 #include "dialect/argo/nodes.h"
+#include "base/hash.h"
 
 const char *argo_node_type_name(enum argo_node_type t)
 {
@@ -109,7 +110,29 @@ static void name(struct argo_nodes *v, struct argo_node *n, struct arena *a)
                         n->name = arena_printf(a, "%.*s.hooks.%.*s", STR_FMT(p->name), STR_FMT(r->name));
         }
         n->display = str_sub(n->name, shown, n->name.n);
-        n->id = argo_node_id(v->run->name, n->name, a);
+}
+
+/* A hash of 32 bits is not enough for a hundred thousand names: whoever comes second with one gets its number in addition. */
+static void identify(struct argo_nodes *v, struct arena *a)
+{
+        size_t size = 16;
+        while (size < 2 * (size_t)v->n)
+                size *= 2;
+        uint32_t *taken = arena_alloc_array(a, sizeof *taken, size); /* hashes; 0: free */
+        bool zero = false;
+        for (uint32_t i = 0; i < v->n; i++) {
+                struct argo_node *n = &v->p[i];
+                uint32_t hash = hash_fnv1a32(n->name);
+                size_t at = hash & (size - 1);
+                while (hash && taken[at] && taken[at] != hash)
+                        at = (at + 1) & (size - 1);
+                bool again = hash ? taken[at] == hash : zero;
+                taken[at] = hash ? hash : taken[at];
+                zero = zero || !hash;
+                n->id = argo_node_id(v->run->name, n->name, a);
+                if (again)
+                        n->id = arena_printf(a, "%.*s-%u", STR_FMT(n->id), n->row->no);
+        }
 }
 
 static uint32_t index_of(const uint32_t *by_no, uint32_t top, uint32_t no) { return no && no <= top ? by_no[no] : ARGO_NO_NODE; }
@@ -141,6 +164,7 @@ static void read_rows(struct argo_nodes *v, const struct node_row *rows, size_t 
                 slots += x->slots_n;
                 v->n++;
         }
+        identify(v, a);
         v->slots = arena_alloc_array(a, sizeof *v->slots, (size_t)slots + 1);
         memset(v->slots, 0xFF, ((size_t)slots + 1) * sizeof *v->slots);
         for (uint32_t i = 0; i < v->n; i++) {
