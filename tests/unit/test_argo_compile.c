@@ -120,6 +120,8 @@ static void dags(void **state)
                 {DAG("{name: a, template: ok, dependencies: [a]}"), "templates.main sorting failed: graph with cycle", 0, 0},
                 {DAG("{name: a, template: ok}, {name: a, template: ok}"), "templates.main sorting failed: duplicated nodeName a", 0, 0},
                 {DAG("{name: a, template: ok, depends: zz}"), "templates.main sorting failed: invalid dependency zz", 0, 0},
+                {DAG("{name: a, template: ok}, {name: b, template: ok, depends: a && zz}"), "templates.main sorting failed: invalid dependency zz", 0, 0},
+                {DAG("{name: a, template: ok}, {name: b, template: ok, dependencies: [a, zz]}"), "templates.main sorting failed: invalid dependency zz", 0, 0},
                 {DAG("{name: a, template: ok}, {name: b, template: ok, depends: 'a and a'}"), "templates.main sorting failed: invalid dependency and", 0, 0},
                 {DAG("{name: a, template: ok}, {name: b, template: ok, depends: a.AnySucceeded}"),
                  "templates.main.tasks.a dependency 'a' uses an items-based condition such as .AnySucceeded or .AllFailed but does not contain any items", 0, 0},

@@ -318,6 +318,7 @@ static void read_dependencies(struct argo_reader *r, const struct argo_template 
                 t->trigger = trigger_of(r, x, d);
         }
         uint32_t *deps = arena_alloc_array(r->arena, sizeof *deps, n + 1);
+        t->deps = deps;
         for (size_t i = 0; i < n; i++) {
                 struct str name = names ? names[i] : argo_scalar(&list->list.items[i], r->arena);
                 const struct argo_name *found = argo_find_name(x, name);
@@ -335,7 +336,6 @@ static void read_dependencies(struct argo_reader *r, const struct argo_template 
                 if (!twice)
                         deps[t->deps_n++] = found->ref.task;
         }
-        t->deps = deps;
 }
 
 /* Names that `target` lists, or else every task that no other depends on. */
