@@ -180,6 +180,30 @@ static void hooks(void **state)
         argo_case_free(c);
 }
 
+/* To the hook of an item the step that it names is the item, not the loop. */
+static void hooks_of_items(void **state)
+{
+        struct argo_case *c = run("  templates:\n  - {name: main, steps: [[{name: a, template: gen, withItems: [x, z], arguments: {parameters: [{name: v, value: '{{item}}'}]}, hooks: {"
+                                  "exit: {template: echo, arguments: {parameters: [{name: v, value: '{{item}} {{steps.a.status}} {{steps.a.outputs.parameters.o}}'}]}}, "
+                                  "late: {template: ok, expression: 'steps.a.status == \"Succeeded\"'}}}]]}\n",
+                                  argo_answer_words, NULL);
+        expect(c, "exit", 0, "exit Succeeded < v=x Succeeded x");
+        expect(c, "exit", 1, "exit Succeeded < v=z Succeeded z");
+        assert_non_null(argo_case_node(c, "late", 1));
+        argo_case_free(c);
+}
+
+/* A loop of a dag does not fail for results that are no JSON: whoever reads them does. */
+static void results_that_are_no_json(void **state)
+{
+        struct argo_case *c = run("  templates:\n  - {name: main, dag: {tasks: [{name: a, template: echo, withItems: [x, y]}, {name: b, template: say, depends: a,"
+                                  " arguments: {parameters: [{name: v, value: '{{tasks.a.outputs.result}}'}]}}]}}\n  - {name: say, inputs: {parameters: [{name: v}]}, container: {image: i, command: [echo]}}\n",
+                                  argo_answer_words, NULL);
+        assert_int_equal(argo_case_node(c, "a", 0)->state, NODE_SUCCEEDED);
+        assert_int_equal(argo_case_node(c, "b", 0)->state, NODE_ERROR);
+        argo_case_free(c);
+}
+
 static void failures(void **state)
 {
         struct argo_case *c = run("  onExit: fin\n  templates:\n  - {name: main, steps: [[{name: a, template: bad}]]}\n"
@@ -287,7 +311,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(conditions), cmocka_unit_test(skipped_producers), cmocka_unit_test(depends), cmocka_unit_test(retries), cmocka_unit_test(outputs), cmocka_unit_test(missing_outputs),
-                cmocka_unit_test(gathered), cmocka_unit_test(hooks), cmocka_unit_test(failures), cmocka_unit_test(containers), cmocka_unit_test(artifacts), cmocka_unit_test(suspend_points), cmocka_unit_test(inputs),
+                cmocka_unit_test(gathered), cmocka_unit_test(hooks), cmocka_unit_test(hooks_of_items), cmocka_unit_test(results_that_are_no_json), cmocka_unit_test(failures), cmocka_unit_test(containers), cmocka_unit_test(artifacts), cmocka_unit_test(suspend_points), cmocka_unit_test(inputs),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

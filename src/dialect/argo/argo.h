@@ -227,6 +227,7 @@ bool argo_eval_tag(struct vars *v, const struct text_part *p, struct str *ret, b
 /* A bare expression (valueFrom.expression, hooks, retries). */
 struct expr_env argo_env_of(struct vars *v);
 bool argo_eval(const struct expr *x, struct vars *v, struct xvalue *ret, struct error *e);
+bool argo_task_view(const struct vars *v, const struct argo_name *n, struct node_view *ret);
 const struct argo_name *argo_find_name(const struct argo_template *t, struct str name);
 const char *argo_phase(enum node_state s);
 

@@ -55,7 +55,7 @@ bool argo_artifact_named(struct vars *v, struct str key, struct artifact *ret)
         struct str rest = str_sub(key, 6, key.n), name = str_cut(&rest, '.'), middle = STR("outputs.artifacts.");
         const struct argo_name *n = argo_find_name(v->names, name);
         struct node_view x;
-        if (!n || !str_starts(rest, middle) || !v->site->ops->task(v->site->scope, n->ref, &x) || !x.outputs)
+        if (!n || !str_starts(rest, middle) || !argo_task_view(v, n, &x) || !x.outputs)
                 return false;
         return copy_of(bindings_artifact(x.outputs, str_sub(rest, middle.n, rest.n)), ret);
 }

@@ -226,6 +226,8 @@ static void add_compact(struct buf *b, struct str json)
         }
 }
 
+/* Argo puts the results of a group's loops together when the group is done, and those of a dag's when a task reads them: there it is the
+ * reader that fails. */
 static bool gather_results(const struct site *s, struct collected *c, struct error *e)
 {
         struct buf b = BUF(GATHERED_MAX);
@@ -237,7 +239,10 @@ static bool gather_results(const struct site *s, struct collected *c, struct err
                         continue;
                 if (argo_json_trouble(child.outputs->result.text, s->arena, &trouble)) {
                         buf_free(&b);
-                        return error_set(e, ERROR_INVALID, "%.*s", STR_FMT(trouble));
+                        if (argo_template_of(s->graph)->group)
+                                return error_set(e, ERROR_INVALID, "%.*s", STR_FMT(trouble));
+                        c->message = arena_printf(s->arena, "its results cannot be gathered: %.*s", STR_FMT(trouble));
+                        return true;
                 }
                 if (b.n > 1)
                         buf_add_char(&b, ',');

@@ -407,6 +407,17 @@ static bool caller_name(const struct vars *v, bool step, struct str *ret)
         return true;
 }
 
+/* A step or task by its name. To the hook of an item the item's own step is the item. */
+bool argo_task_view(const struct vars *v, const struct argo_name *n, struct node_view *ret)
+{
+        const struct site *s = v->site;
+        if (s->hook && s->has_item && s->owner && s->task && str_eq(s->task->name, n->name)) {
+                *ret = *s->owner;
+                return true;
+        }
+        return s->ops->task(s->scope, n->ref, ret);
+}
+
 static bool hides_result(const struct vars *v, struct str name) { return v->hook && v->site->task && str_eq(v->site->task->name, name); }
 
 /* steps.X.key, tasks.X.key */
@@ -415,7 +426,7 @@ static bool task_var(struct vars *v, struct str key, struct str *ret)
         struct str rest = key, name = str_cut(&rest, '.'), member;
         const struct argo_name *n = argo_find_name(v->names, name);
         struct node_view x;
-        if (!n || !rest.p || !v->site->ops->task(v->site->scope, n->ref, &x))
+        if (!n || !rest.p || !argo_task_view(v, n, &x))
                 return false;
         if (str_eq(rest, STR("status")))
                 *ret = str_from(argo_phase(x.state));
@@ -620,7 +631,7 @@ static bool task_map(struct vars *v, const struct argo_name *n, struct value *re
         struct map_builder m = {.arena = v->arena}, outputs = {.arena = v->arena}, params = {.arena = v->arena};
         struct node_view x;
         struct str s;
-        if (!v->site->ops->task(v->site->scope, n->ref, &x))
+        if (!argo_task_view(v, n, &x))
                 return false;
         for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
                 if (task_var(v, arena_printf(v->arena, "%.*s.%s", STR_FMT(n->name), plain[i]), &s))
