@@ -111,11 +111,13 @@ int fixture_shepherd(struct fixture *f)
         return pid > 0 && !kill(pid, 0) ? pid : 0;
 }
 
-void fixture_remove(struct fixture *f)
+void fixture_remove_folder(const char *path)
 {
-        for (int i = 0; i < 100 && nftw(f->folder, drop, 16, FTW_DEPTH | FTW_PHYS) == 0 && !access(f->folder, F_OK); i++)
+        for (int i = 0; i < 100 && nftw(path, drop, 16, FTW_DEPTH | FTW_PHYS) == 0 && !access(path, F_OK); i++)
                 usleep(10000); /* a shepherd that is leaving may add a file */
 }
+
+void fixture_remove(struct fixture *f) { fixture_remove_folder(f->folder); }
 
 void fixture_free(struct fixture *f)
 {

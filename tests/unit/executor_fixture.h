@@ -25,6 +25,7 @@ struct fixture {
 struct fixture *fixture_new(const char *isolation);
 void fixture_open(struct fixture *f);  /* once more, after fixture_close */
 void fixture_close(struct fixture *f);
+void fixture_remove_folder(const char *path);
 void fixture_remove(struct fixture *f); /* its folder */
 void fixture_free(struct fixture *f);  /* ends the shepherd, removes the folder */
 struct attempt_id fixture_id(uint32_t node);

@@ -324,9 +324,24 @@ static void inputs(void **state)
         assert_has(o->o.message, "nowhere");
         in[3].optional = true;
         in[1].uri = str_from(under("src"));
+        in[1].mode = 0;
         in[1].path = AT("made/../../..//in/dotted");
         o = fixture_run(f, 4, &s); /* dots in a path neither escape nor harm */
         assert_true(o->o.end == TASK_NOT_RUN || o->o.exit_code == 0);
+}
+
+static void scratch_is_clean_each_time(void **state)
+{
+        (void)state;
+        struct attempt_id id = fixture_id(1);
+        struct task_spec s = fixture_sh(f, "cd $HOME; mkdir -p a/b; touch a/b/c .hidden; ln -s / link; chmod 0 a/b a; chmod 0 .");
+        assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 0);
+        executor_process.forget(f->x, &id);
+        s = fixture_sh(f, "ls -A $HOME | grep -vc ^weft-executor; stat -c %a $HOME");
+        s.wants_result = true;
+        struct seen *o = fixture_run(f, 2, &s); /* in the folder of the first */
+        assert_str(o->o.result.content, str_eq_c(f->set.isolation, "none") ? "0\n755\n" : "0\n1777\n");
+        assert_int_equal(access("/etc/passwd", F_OK), 0);
 }
 
 static void private_paths(void **state)
@@ -428,6 +443,37 @@ static void memory_limit(void **state)
         s = fixture_sh(f, "kill -KILL $$");
         s.memory_bytes = 64 << 20;
         assert_false(fixture_run(f, 3, &s)->o.out_of_memory);
+}
+
+/* ---- Python ---- */
+
+static void python_environment_is_kept(void **state)
+{
+        (void)state;
+        const char *cache = arena_printf(f->arena, "%s-cache", f->folder).p; /* below /tmp, which is private: it must be seen all the same */
+        setenv("WEFT_CACHE", cache, 1);
+        struct str packages[] = {STR("--no-index"), STR("--no-deps")}; /* nothing to fetch: the tests have no network */
+        struct task_spec s = fixture_sh(f, "python3 -c 'import sys, os; print(sys.prefix)'; python3 -m pip --version >/dev/null; env | grep -c ^PIP_");
+        s.python_packages = packages;
+        s.python_packages_n = 1;
+        s.wants_result = true;
+        setenv("PIP_INDEX_URL", "http://nobody.invalid/simple", 1);
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_has(o->o.result.content, arena_printf(f->arena, "%s/venvs/", cache).p);
+        assert_true(str_ends(o->o.result.content, STR("\n0\n"))); /* what pip needs is not the task's business */
+        assert_has(fixture_log(f, 1), "preparing a Python environment");
+        struct str first = o->o.result.content;
+        o = fixture_run(f, 2, &s);
+        assert_true(str_eq(o->o.result.content, first));
+        assert_int_equal(str_find(fixture_log(f, 2), STR("preparing"), 0), SIZE_MAX);
+        packages[1] = STR("no-such-package-anywhere");
+        s.python_packages_n = 2;
+        o = fixture_run(f, 3, &s);
+        assert_int_not_equal(o->o.exit_code, 0);
+        assert_has(fixture_log(f, 3), "no-such-package-anywhere");
+        unsetenv("PIP_INDEX_URL");
+        unsetenv("WEFT_CACHE");
+        fixture_remove_folder(cache);
 }
 
 /* ---- stopping ---- */
@@ -836,7 +882,7 @@ int main(int argc, char **argv)
         const struct CMUnitTest denied[] = {IN(private, falls_back_and_says_so), IN(private, sandbox_is_not_given_up), IN(private, exit_codes), IN(private, stop_reaches_every_descendant)};
         const struct CMUnitTest user[] = {
                 IN(private, exit_codes), IN(private, isolation_is_said_when_it_works), IN(private, environment_is_clean), IN(private, outputs), IN(sandbox, outputs),
-                IN(private, inputs), IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
+                IN(private, inputs), IN(none, scratch_is_clean_each_time), IN(private, scratch_is_clean_each_time), IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
                 IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(private, stop_reaches_every_descendant),
                 IN(sandbox, stop_reaches_every_descendant), IN(private, lost_with_the_shepherd), IN(sandbox, lost_with_the_shepherd), IN(none, unwritable_folder),
                 IN(private, forgetting_keeps_the_log)};
@@ -858,8 +904,8 @@ int main(int argc, char **argv)
                 IN(none, exit_codes), IN(private, exit_codes), IN(none, starting_twice_runs_once), IN(none, slots_are_a_limit), IN(none, environment_is_clean),
                 IN(private, environment_is_clean), IN(none, no_such_command), IN(private, no_such_command), IN(none, image_map), IN(none, logs_and_result),
                 IN(private, logs_and_result), IN(none, log_limit), IN(none, outputs), IN(private, outputs), IN(sandbox, outputs), IN(none, inputs), IN(private, inputs),
-                IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
-                IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(none, memory_limit), IN(private, memory_limit),
+                IN(none, scratch_is_clean_each_time), IN(private, scratch_is_clean_each_time), IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
+                IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(none, memory_limit), IN(private, memory_limit), IN(private, python_environment_is_kept),
                 IN(none, stop_is_gentle_then_not), IN(private, stop_is_gentle_then_not), IN(sandbox, stop_is_gentle_then_not), IN(none, stop_reaches_every_descendant),
                 IN(private, stop_reaches_every_descendant), IN(sandbox, stop_reaches_every_descendant), IN(none, an_end_takes_descendants_along),
                 IN(private, an_end_takes_descendants_along), IN(none, adopted_with_its_true_exit_code), IN(private, adopted_with_its_true_exit_code),

@@ -237,15 +237,37 @@ int64_t tree_size(const char *path) { return size_depth(path, 0); }
 static int remove_any(const char *path, const struct stat *st, int type, struct FTW *at)
 {
         (void)st;
+        (void)type;
         (void)at;
-        if (remove(path) && type == FTW_DP && errno == EACCES && !chmod(path, 0700))
-                remove(path);
-        return 0;
+        return remove(path), 0;
+}
+
+/* A task may leave folders that it closed to itself. */
+static void remove_at(int at, const char *name, unsigned depth)
+{
+        if (!unlinkat(at, name, 0) || errno == ENOENT || !unlinkat(at, name, AT_REMOVEDIR) || depth > DEPTH_MAX)
+                return;
+        int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+        bool closed = fd < 0 ? errno == EACCES : !fstat(fd, &st) && (st.st_mode & 0700) != 0700;
+        if (closed && fd < 0 && !fchmodat(at, name, 0700, 0)) /* no link: one would have been unlinked */
+                fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        else if (closed && fd >= 0)
+                fchmod(fd, 0700);
+        DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+        for (struct dirent *x; d && (x = readdir(d));)
+                if (strcmp(x->d_name, ".") != 0 && strcmp(x->d_name, "..") != 0)
+                        remove_at(fd, x->d_name, depth + 1);
+        if (d)
+                closedir(d);
+        unlinkat(at, name, AT_REMOVEDIR);
 }
 
 void remove_tree(const char *path)
 {
-        if (rmdir(path) && errno != ENOENT && (errno != ENOTDIR || unlink(path))) /* mostly it is empty */
+        struct stat st;
+        remove_at(AT_FDCWD, path, 0);
+        if (!lstat(path, &st)) /* deeper than that holds a descriptor for */
                 nftw(path, remove_any, 16, FTW_DEPTH | FTW_PHYS);
 }
 
