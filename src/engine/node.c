@@ -214,9 +214,21 @@ static bool reenter(struct run *r, struct node *n)
         return false;
 }
 
-void node_enter(struct run *r, struct node *n)
+/* A node can be asked twice in one step: when its graph is opened, and when it ends at once. The second time nothing is left to do. */
+static bool can_enter(const struct node *n)
 {
         if (node_state_final(n->row.state) || n->opened)
+                return false;
+        if (n->reopened)
+                return true;
+        if (node_is_leaf(n))
+                return n->row.state == NODE_PENDING && !n->row.dispatched;
+        return n->row.kind != NODE_KIND_FANOUT && n->row.kind != NODE_KIND_RETRY;
+}
+
+void node_enter(struct run *r, struct node *n)
+{
+        if (!can_enter(n))
                 return;
         bool ending = is_closing(r, n);
         node_dirty(r, n);
