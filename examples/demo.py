@@ -37,11 +37,12 @@ def main():
     subprocess.run([weft, "list"], env=environment)
     heading("── what to try next", strong)
     shown = os.path.relpath(weft)
-    print(f"""export WEFT_DATA={os.path.relpath(data)}
-{shown} run examples/argo/approval.yaml                     # waits: in another terminal, {shown} approve
-{shown} run examples/kfp/sweep.yaml                         # a nested pipeline for each combination; Ctrl-C stops it, weft retry goes on
-{shown} get RUN -o json, {shown} logs RUN -f                # what a run is made of, what its steps say
-{shown} help                                                # everything else""")
+    tries = [("run examples/argo/approval.yaml", "waits for you: weft approve RUN, from another terminal"),
+             ("run examples/kfp/sweep.yaml", "a nested pipeline for each combination; Ctrl-C stops it, weft retry RUN goes on"),
+             ("get RUN -o json", "everything about a run"), ("logs RUN -f", "what its steps say"), ("help", "the other commands")]
+    print(f"export WEFT_DATA=$PWD/{os.path.relpath(data)} PATH=$PWD/{os.path.dirname(shown)}:$PATH")
+    for command, what in tries:
+        print(f"weft {command:<34} # {what}")
     if failed:
         sys.exit(f"did not succeed: {', '.join(failed)}")
 

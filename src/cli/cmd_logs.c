@@ -124,6 +124,19 @@ static bool wanted_above(const struct logs *l, const struct node_list *list, con
         return false;
 }
 
+/* A step in a loop's item is told from its siblings by the item: "for-loop-1(2)/convert". */
+static struct str full_label(const struct node_list *list, const struct node_row *n, struct arena *a)
+{
+        const struct node_row *up = row_of(list, n->parent);
+        struct str label = node_label(n, up, a);
+        if (n->role == NODE_ROLE_ATTEMPT && up) /* its label has its parent's in it */
+                up = row_of(list, up->parent);
+        for (; up; up = row_of(list, up->parent))
+                if (up->role == NODE_ROLE_ITEM)
+                        label = arena_printf(a, "%.*s/%.*s", STR_FMT(node_label(up, NULL, a)), STR_FMT(label));
+        return label;
+}
+
 static bool print_all(struct logs *l, struct error *e)
 {
         struct arena *keep = l->v.arena;
@@ -138,7 +151,7 @@ static bool print_all(struct logs *l, struct error *e)
                 if (!wanted_above(l, &list, n))
                         continue;
                 l->found = true;
-                struct str label = node_label(n, row_of(&list, n->parent), l->scratch);
+                struct str label = full_label(&list, n, l->scratch);
                 for (uint32_t k = 0; n->kind == NODE_KIND_TASK && k <= n->attempt; k++)
                         attempt_log(l, n, k, label);
         }

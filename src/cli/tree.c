@@ -232,6 +232,19 @@ static struct str label_of(struct tree *t, uint32_t no)
         return str_from(x->name);
 }
 
+/* On a line of its own a step in a loop's item is told from its siblings by the item: "for-loop-1(2)/convert". */
+static struct str full_label(struct tree *t, uint32_t no)
+{
+        struct str label = label_of(t, no);
+        uint32_t up = t->p[no].parent;
+        if (t->p[no].role == NODE_ROLE_ATTEMPT) /* its label has its parent's in it */
+                up = t->p[up].parent;
+        for (; up; up = t->p[up].parent)
+                if (t->p[up].role == NODE_ROLE_ITEM)
+                        label = arena_printf(t->scratch, "%.*s/%.*s", STR_FMT(label_of(t, up)), STR_FMT(label));
+        return label;
+}
+
 static struct str progress(struct tree *t, const struct leaf *f)
 {
         char bar[64] = "";
@@ -402,7 +415,7 @@ static void plain(struct tree *t)
                         continue;
                 x->shown = (uint8_t)(x->state + 1);
                 struct str took = node_state_final(x->state) ? elapsed(t, x->started, x->finished) : STR_NONE;
-                buf_addf(&t->out, "%-9s  %.*s", node_state_name(x->state), STR_FMT(label_of(t, i)));
+                buf_addf(&t->out, "%-9s  %.*s", node_state_name(x->state), STR_FMT(full_label(t, i)));
                 if (took.n)
                         buf_addf(&t->out, "  %.*s", STR_FMT(took));
                 if (x->message[0])
