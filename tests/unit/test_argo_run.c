@@ -293,6 +293,20 @@ static void suspend_points(void **state)
         argo_case_free(c);
 }
 
+/* spec.templateDefaults lies under every template; what belongs to other types of templates does not count. */
+static void defaults(void **state)
+{
+        struct seen seen = {0};
+        struct argo_case *c = run("  templateDefaults: {retryStrategy: {limit: 1}, timeout: 30s, container: {image: d, env: [{name: A, value: x}], resources: {limits: {cpu: 2}}}, script: {image: s, source: x}}\n  templates:\n"
+                                  "  - {name: main, steps: [[{name: a, template: own}]]}\n  - {name: own, container: {command: [go], image: mine}}\n",
+                                  look, &seen);
+        const struct task_spec *s = &seen.spec[0];
+        assert_int_equal(c->nodes[0].kind, NODE_KIND_RETRY);
+        assert_true(str_eq_c(s->image, "mine") && str_eq_c(s->env[0].value, "x") && !s->files_n);
+        assert_int_equal(s->cpu_milli, 2000);
+        argo_case_free(c);
+}
+
 /* Inputs: the argument, else value, else default; then what the run may name; then other inputs. */
 static void inputs(void **state)
 {
@@ -311,7 +325,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(conditions), cmocka_unit_test(skipped_producers), cmocka_unit_test(depends), cmocka_unit_test(retries), cmocka_unit_test(outputs), cmocka_unit_test(missing_outputs),
-                cmocka_unit_test(gathered), cmocka_unit_test(hooks), cmocka_unit_test(hooks_of_items), cmocka_unit_test(results_that_are_no_json), cmocka_unit_test(failures), cmocka_unit_test(containers), cmocka_unit_test(artifacts), cmocka_unit_test(suspend_points), cmocka_unit_test(inputs),
+                cmocka_unit_test(gathered), cmocka_unit_test(hooks), cmocka_unit_test(hooks_of_items), cmocka_unit_test(results_that_are_no_json), cmocka_unit_test(failures), cmocka_unit_test(containers), cmocka_unit_test(artifacts), cmocka_unit_test(suspend_points), cmocka_unit_test(inputs), cmocka_unit_test(defaults),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

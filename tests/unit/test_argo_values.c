@@ -72,6 +72,21 @@ static void arguments(void **state)
         }
 }
 
+/* The caller's name, and the node's: in a graph, in a leaf, in an item of a loop. */
+static void names_of_callers(void **state)
+{
+        struct argo_case *c = argo_case_new(HEAD "  - {name: leaf, inputs: {parameters: [{name: v, default: '{{steps.name}}|{{node.name}}|{{tasks.name}}'}]}, container: {image: i, command: [echo]}}\n"
+                                                 "  - {name: inner, dag: {tasks: [{name: t, template: leaf, arguments: {parameters: [{name: v, value: '{{steps.name}}|{{node.name}}'}]}}, {name: u, template: leaf}]}}\n"
+                                                 "  - {name: main, steps: [[{name: one, template: inner}, {name: two, template: leaf, withItems: [q]}]]}\n",
+                                            NULL);
+        assert_non_null(c->workflow);
+        argo_case_run(c, NULL, NULL);
+        assert_string_equal(argo_shown(c, argo_case_node(c, "t", 0)), "t Succeeded < v=one|wf[0].one");
+        assert_string_equal(argo_shown(c, argo_case_node(c, "u", 0)), "u Succeeded < v={{steps.name}}|wf[0].one.u|u");
+        assert_string_equal(argo_shown(c, argo_case_node(c, "two", 1)), "two Succeeded < v=two(0:q)|wf[0].two(0:q)|{{tasks.name}}");
+        argo_case_free(c);
+}
+
 static void expressions_that_fail(void **state)
 {
         static const struct { const char *text, *message; } all[] = {
@@ -152,6 +167,6 @@ static void json_as_go_reads_it(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(arguments), cmocka_unit_test(expressions_that_fail), cmocka_unit_test(loops), cmocka_unit_test(json_as_go_reads_it)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(arguments), cmocka_unit_test(names_of_callers), cmocka_unit_test(expressions_that_fail), cmocka_unit_test(loops), cmocka_unit_test(json_as_go_reads_it)};
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

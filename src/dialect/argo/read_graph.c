@@ -114,7 +114,12 @@ static int by_name(const void *a, const void *b) { return str_cmp(((const struct
 static void sort_names(struct argo_template *x) { qsort(x->names, x->names_n, sizeof *x->names, by_name); }
 
 /* What texts say about the steps or tasks of a graph. */
-struct reads { const struct argo_template *graph; bool *seen, *outputs, *result; bool groups; };
+struct reads {
+        const struct argo_template *graph;
+        bool *seen; uint32_t *found, found_n; /* groups of steps, or tasks */
+        bool *outputs, *result;
+        bool groups;
+};
 
 static bool name_char(char c) { return c == '-' || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
@@ -140,8 +145,11 @@ static bool note_reads(void *ctx, struct str s)
                         size_t i = (size_t)(n - x->graph->names);
                         while (to < s.n && strchr("'\"]?", s.p[to]))
                                 to++;
-                        if (x->seen)
-                                x->seen[x->groups ? n->ref.group : n->ref.task] = true;
+                        uint32_t at_graph = x->groups ? n->ref.group : n->ref.task;
+                        if (x->seen && !x->seen[at_graph]) {
+                                x->seen[at_graph] = true;
+                                x->found[x->found_n++] = at_graph;
+                        }
                         if (x->outputs && follows(s, to, ".outputs")) {
                                 x->outputs[i] = true;
                                 x->result[i] = x->result[i] || follows(s, to, ".outputs.result") || follows(s, to, ".outputs?.result");
@@ -166,19 +174,22 @@ static void find_uses(struct argo_reader *r, const struct value *graph, struct a
 static struct task *step_at(void *ctx, struct task_ref ref) { return &((struct task **)ctx)[ref.group][ref.task]; }
 static struct task *task_at(void *ctx, struct task_ref ref) { return &((struct task *)ctx)[ref.task]; }
 
-/* `count`: of the graph's tasks (groups of steps, or tasks of a dag). `self`: not itself. */
-static void find_reads(struct argo_reader *r, const struct argo_template *x, struct task *t, uint32_t count, uint32_t self, bool groups)
+static struct reads reads_new(struct argo_reader *r, const struct argo_template *x, uint32_t count, bool groups)
 {
-        struct reads c = {.graph = x, .seen = arena_alloc_array(r->arena, sizeof *c.seen, count + 1u), .groups = groups};
-        (void)argo_each_text(argo_task_of(t)->source, note_reads, &c);
-        uint32_t n = 0;
-        for (uint32_t i = 0; i < count; i++)
-                n += c.seen[i] && i != self;
-        uint32_t *list = n ? arena_alloc_array(r->arena, sizeof *list, n) : NULL;
-        n = 0;
-        for (uint32_t i = 0; i < count; i++)
-                if (c.seen[i] && i != self)
-                        list[n++] = i;
+        return (struct reads){.graph = x, .groups = groups, .seen = arena_alloc(r->arena, count + 1u), .found = arena_alloc_array(r->arena, sizeof(uint32_t), count + 1u)};
+}
+
+/* `self`: not itself. `c` is used again for the next task, so that a graph costs what its texts cost. */
+static void find_reads(struct argo_reader *r, struct reads *c, struct task *t, uint32_t self)
+{
+        (void)argo_each_text(argo_task_of(t)->source, note_reads, c);
+        uint32_t *list = c->found_n ? arena_alloc_array(r->arena, sizeof *list, c->found_n) : NULL, n = 0;
+        for (uint32_t i = 0; i < c->found_n; i++) {
+                c->seen[c->found[i]] = false;
+                if (c->found[i] != self)
+                        list[n++] = c->found[i];
+        }
+        c->found_n = 0;
         t->reads = list;
         t->reads_n = n;
 }
@@ -219,9 +230,10 @@ void argo_read_steps(struct argo_reader *r, const struct value *t, struct argo_t
         x->names_n = x->graph->n = at;
         sort_names(x);
         find_uses(r, t, x, step_at, inner);
+        struct reads reads = reads_new(r, x, n, true);
         for (uint32_t i = 0; i < n; i++) {
                 for (uint32_t k = 0; k < sizes[i]; k++)
-                        find_reads(r, x, &inner[i][k], n, i, true);
+                        find_reads(r, &reads, &inner[i][k], i);
                 uint32_t *dep = i ? arena_alloc_array(r->arena, sizeof *dep, 1) : NULL;
                 if (dep)
                         *dep = i - 1;
@@ -391,9 +403,10 @@ void argo_read_dag(struct argo_reader *r, const struct value *t, struct argo_tem
                 if (str_eq(x->names[i].name, x->names[i + 1].name))
                         trouble(r, x, x->graph->all[x->names[i + 1].ref.task].source, "duplicated nodeName ", x->names[i].name);
         find_uses(r, t, x, task_at, tasks);
+        struct reads reads = reads_new(r, x, n, false);
         for (uint32_t i = 0; i < n && !x->graph->trouble.n; i++) {
                 read_dependencies(r, x, &x->graph->all[i], &tasks[i], i);
-                find_reads(r, x, &tasks[i], n, i, false);
+                find_reads(r, &reads, &tasks[i], i);
         }
         m->kind = TEMPLATE_GRAPH;
         m->tasks = tasks;

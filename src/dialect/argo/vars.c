@@ -732,8 +732,9 @@ bool argo_eval(const struct expr *x, struct vars *v, struct xvalue *ret, struct 
 
 static void leave(struct vars *v, struct str root, struct str text)
 {
+        bool name = str_eq(root, STR("steps.name")) || str_eq(root, STR("tasks.name"));
         v->left = true;
-        if (!v->left_tag.n && (str_starts(root, STR("steps")) || str_starts(root, STR("tasks"))))
+        if (!v->left_tag.n && !name && (str_starts(root, STR("steps")) || str_starts(root, STR("tasks"))))
                 v->left_tag = text;
 }
 
