@@ -216,7 +216,7 @@ bool text_repeat(struct vm *vm, struct str s, int64_t n, struct xvalue *ret);
 struct str text_trim_set(struct str s, struct str set, bool left, bool right); /* characters of `set` */
 struct str text_trim_space(struct str s);
 size_t text_find_last(struct str s, struct str needle);
-enum { BASE64, BASE64_RAW, BASE64_URL, BASE32 };
+enum { BASE64, BASE32 };
 bool text_encode(struct vm *vm, struct str s, int base, struct xvalue *ret);
 bool text_decode(struct vm *vm, struct str s, int base, struct str *ret, const char **wrong); /* *wrong: what is not right with the text */
 bool text_to_double(struct str s, double *ret); /* as Go's ParseFloat: also ".5", "5.", "inf" */

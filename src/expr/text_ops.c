@@ -108,9 +108,7 @@ size_t text_find_last(struct str s, struct str needle) {
 /* --- base 64 and 32 --- */
 
 static const char *alphabet(int base) {
-        return base == BASE32 ? "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-             : base == BASE64_URL ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-                                  : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        return base == BASE32 ? "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 }
 
 bool text_encode(struct vm *vm, struct str s, int base, struct xvalue *ret) {
@@ -129,7 +127,7 @@ bool text_encode(struct vm *vm, struct str s, int base, struct xvalue *ret) {
         }
         if (bits)
                 p[n++] = letters[held << (width - bits) & ((1u << width) - 1)];
-        while (base != BASE64_RAW && n % group)
+        while (n % group)
                 p[n++] = '=';
         *ret = x_text((struct str){p, n});
         return true;
