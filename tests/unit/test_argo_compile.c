@@ -65,6 +65,8 @@ static void specs(void **state)
                 {HEAD "  templates:\n  - {name: main, steps: [[{name: a, template: ok}], [{name: a, template: ok}]]}\n" OK_T, "templates.main.steps[1].name 'a' is not unique", 0, 0},
                 {HEAD "  templates:\n  - {name: main, steps: [[{name: a, template: echo}]]}\n" ECHO_T, "templates.main.steps[0].a templates.echo inputs.parameters.v was not supplied", 0, 0},
                 {HEAD "  templates:\n  - {name: main, steps: [[{name: a, template: ok, hooks: {running: {template: ok}}}]]}\n" OK_T, "templates.main.steps[0].a.running Expression required", 0, 0},
+                {HEAD "  templates:\n  - {name: main, steps: [[{name: a, template: ok, hooks: {h: {template: ok, expression: \"steps.nope.status == 'x'\"}}}]]}\n" OK_T,
+                 "unable to evaluate expression 'steps.nope.status == 'x'': there is no steps.nope", 7, 0},
                 {HEAD "  templates:\n  - {name: main, steps: [[{name: a, template: ok, withSequence: {count: 2, end: 3}}]]}\n" OK_T,
                  "templates.main.steps[0].a only one of count or end can be defined in withSequence", 0, 0},
                 {HEAD "  templates:\n  - {name: main, steps: [[{name: a, template: g}]]}\n  - {name: g, container: {image: i}, outputs: {parameters: [{name: o, valueFrom: {expression: '1'}}]}}\n",

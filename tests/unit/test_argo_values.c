@@ -59,6 +59,10 @@ static void arguments(void **state)
                 {"{{=workflow.parameters[\"x\"]}}", "5"},
                 {"{{=[1, nil, true]}}", "[1,null,true]"},
                 {"{{=inputs.parameters.zz}}", "{{=inputs.parameters.zz}}"},
+                {"{{{workflow.parameters.x}}}", "{{{workflow.parameters.x}}}"},
+                {"{{{{workflow.parameters.x}}}}", "{{{{workflow.parameters.x}}}}"},
+                {"{\"a\":{{workflow.parameters.x}}}", "{\"a\":5}"},
+                {"{{=item}}", "{{=item}}"},
         };
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
                 char step[500];

@@ -107,6 +107,7 @@ static void read_task(struct argo_reader *r, const struct value *v, struct argo_
         } else
                 t->template = argo_find_template(r, x->call.template);
         argo_read_hooks(r, v, false, &x->hooks, &t->hooks, &t->hooks_n);
+        x->hooks_n = t->hooks_n;
 }
 
 static int by_name(const void *a, const void *b) { return str_cmp(((const struct argo_name *)a)->name, ((const struct argo_name *)b)->name); }

@@ -148,6 +148,7 @@ static void read_root(struct argo_reader *r)
         t->source = r->argo->spec;
         w->root = (struct task){.name = r->argo->entrypoint.n ? r->argo->entrypoint : STR("main"), .template = argo_find_template(r, r->argo->entrypoint), .dialect = t};
         argo_read_hooks(r, r->argo->spec, true, &r->argo->hooks, &w->root.hooks, &w->root.hooks_n);
+        r->argo->hooks_n = w->root.hooks_n;
 }
 
 static void read_settings(struct argo_reader *r)

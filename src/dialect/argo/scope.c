@@ -304,10 +304,10 @@ static struct str without_nested(const struct argo_scope *s, struct str text, bo
                 if (close == SIZE_MAX)
                         break;
                 size_t inner = open;
-                for (size_t next = open; (next = str_find(text, STR("{{"), next + 2)) != SIZE_MAX && next < close;)
+                for (size_t next = open + 2; (next = str_find(text, STR("{{"), next)) != SIZE_MAX && next + 2 <= close; next++)
                         inner = next;
                 struct str key = str_trim(str_sub(text, inner + 2, close));
-                if (inner != open && text.p[open + 2] != '=' && (str_starts(key, STR("workflow.")) || str_starts(key, STR("inputs."))) && knows(s, key)) {
+                if (inner > open + 2 && text.p[open + 2] != '=' && (str_starts(key, STR("workflow.")) || str_starts(key, STR("inputs."))) && knows(s, key)) {
                         buf_add(&b, str_sub(text, done, inner));
                         buf_add(&b, nested_value(s, key));
                         *ret_changed = true;

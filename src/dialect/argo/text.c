@@ -34,13 +34,13 @@ static void push(struct parts *l, struct text_part part)
         l->p[l->n++] = part;
 }
 
-/* The last {{ before `end`, not before `from`. */
+/* Where the innermost tag begins of those that end at `end`. Argo takes {{{{x}} and {{{x}} for one tag with a strange name. */
 static size_t innermost(struct str s, size_t from, size_t end)
 {
         size_t at = from;
-        for (size_t next = from; (next = str_find(s, STR("{{"), next + 1)) != SIZE_MAX && next + 2 <= end;)
+        for (size_t next = from + 2; (next = str_find(s, STR("{{"), next)) != SIZE_MAX && next + 2 <= end; next++)
                 at = next;
-        return at;
+        return at > from + 2 ? at : from;
 }
 
 struct atext argo_text(struct str source, struct arena *a)

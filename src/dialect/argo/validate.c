@@ -255,6 +255,23 @@ static bool hooks(struct argo_check *c, const struct value *owner, struct str wh
         return true;
 }
 
+/* A hook's expression that names a step which does not exist fails whenever it is asked. Argo finds out while the step runs. */
+static bool hook_names(struct argo_check *c, const struct argo_template *x, const struct argo_vertex *v)
+{
+        for (uint32_t i = 0; i < v->task->hooks_n; i++) {
+                const struct argo_hook *h = &v->task->hooks[i];
+                struct expr_paths paths = h->expr ? expr_identifiers(h->expr) : (struct expr_paths){0};
+                for (size_t k = 0; k < paths.n; k++) {
+                        const struct expr_path *p = &paths.items[k];
+                        bool task = str_eq_c(p->parts[0], x->type == ARGO_STEPS ? "steps" : "tasks");
+                        if (task && p->n > 2 && !p->optional && !argo_find_name(x, p->parts[1]))
+                                return argo_check_fail(c, value_get_c(v->source, "hooks"), "unable to evaluate expression '%.*s': there is no %.*s.%.*s", STR_FMT(h->expression), STR_FMT(p->parts[0]),
+                                                       STR_FMT(p->parts[1]));
+                }
+        }
+        return true;
+}
+
 static bool loop(struct argo_check *c, const struct argo_vertex *v)
 {
         const struct argo_task *t = v->task;
@@ -283,7 +300,7 @@ static bool step(struct argo_check *c, struct argo_scope *s, const struct argo_v
                 return false;
         if (!call(c, v, false))
                 return within(c, where);
-        if (!hooks(c, v->source, where))
+        if (!hooks(c, v->source, where) || !hook_names(c, x, v))
                 return false;
         if (!argo_check_tags(s, v->source))
                 return within(c, arena_printf(c->r->arena, "templates.%.*s.steps", STR_FMT(x->name)));
@@ -420,6 +437,8 @@ static bool tasks(struct argo_check *c, struct argo_scope *s, const struct templ
                         return false;
                 if (!waits(c, x, v, s) || !call(c, v, true))
                         return within(c, where);
+                if (!hook_names(c, x, v))
+                        return false;
         }
         s->self = NULL;
         s->ancestors = NULL;

@@ -407,7 +407,7 @@ static bool caller_name(const struct vars *v, bool step, struct str *ret)
         return true;
 }
 
-/* A step or task by its name. To the hook of an item the item's own step is the item. */
+/* A step or task by its name, once it has ended; hooks see what still runs. To the hook of an item the item's own step is the item. */
 bool argo_task_view(const struct vars *v, const struct argo_name *n, struct node_view *ret)
 {
         const struct site *s = v->site;
@@ -415,7 +415,7 @@ bool argo_task_view(const struct vars *v, const struct argo_name *n, struct node
                 *ret = *s->owner;
                 return true;
         }
-        return s->ops->task(s->scope, n->ref, ret);
+        return s->ops->task(s->scope, n->ref, ret) && (v->hook || node_state_final(ret->state));
 }
 
 static bool hides_result(const struct vars *v, struct str name) { return v->hook && v->site->task && str_eq(v->site->task->name, name); }
@@ -656,11 +656,13 @@ static bool task_map(struct vars *v, const struct argo_name *n, struct value *re
         return true;
 }
 
-/* Only what the expression names, unless it asks for all. */
+/* Only what the expression names, unless it asks for all. Before anything has ended there is no such name at all. */
 static bool tasks_map(struct vars *v, struct str root, struct value *ret)
 {
         struct map_builder m = {.arena = v->arena};
         bool all = !v->paths;
+        if (!v->names || (v->names->type == ARGO_STEPS) != (root.p[0] == 's'))
+                return false;
         for (size_t i = 0; v->paths && i < v->paths->n; i++) {
                 const struct expr_path *p = &v->paths->items[i];
                 if (!str_eq(p->parts[0], root))
@@ -681,7 +683,11 @@ static bool tasks_map(struct vars *v, struct str root, struct value *ret)
                 }
         }
         *ret = value_map(m.members, m.n);
-        return v->names != NULL;
+        bool any = m.n > 0;
+        struct node_view x;
+        for (size_t i = 0; v->names && !any && i < v->names->names_n; i++)
+                any = argo_task_view(v, &v->names->names[i], &x);
+        return any;
 }
 
 static bool lookup(void *ctx, struct str name, struct arena *a, struct value *ret)
