@@ -310,6 +310,70 @@ def importers_take_what_is_there(c):
     assert '/gcs/bucket/data' in r.errors, r.errors
 
 
+def fields(message, known, path='', seen=None):
+    """Every field of a message of the IR that `weft help kfp` does not list, going down where Weft uses what is there."""
+    seen = set() if seen is None else seen
+    if message.full_name in seen or message.full_name.startswith('google.protobuf.') or message.name == 'Value':
+        return []
+    seen.add(message.full_name)
+    missing = [f'{path}.{f.json_name}' for f in message.fields if f.json_name not in known]
+    for f in message.fields:
+        below = f.message_type
+        if below and below.GetOptions().map_entry:
+            below = below.fields_by_name['value'].message_type
+        if below and known.get(f.json_name) == {'used'}:
+            missing += fields(below, known, f'{path}.{f.json_name}', seen)
+    return missing
+
+
+@case
+def every_field_of_the_sdk_is_known(c):
+    from kfp.pipeline_spec import pipeline_spec_pb2 as ir
+    known = {}
+    for line in c.weft('help', 'kfp').stdout.splitlines():
+        words = line.split()
+        if line.startswith('  ') and len(words) > 1:
+            known.setdefault(words[0], set()).add(words[1])
+    missing = fields(ir.PipelineSpec.DESCRIPTOR, known) + fields(ir.PipelineDeploymentConfig.DESCRIPTOR, known) + fields(ir.PlatformSpec.DESCRIPTOR, known)
+    try:
+        from kfp.kubernetes import kubernetes_executor_config_pb2 as platform
+        missing += [f.json_name for f in platform.KubernetesExecutorConfig.DESCRIPTOR.fields if f.json_name not in known]
+    except ImportError:
+        pass
+    assert not missing, missing
+
+
+@case
+def the_run_is_told_as_the_api_does(c):
+    import kfp_server_api as api
+
+    @dsl.pipeline
+    def p(n: int = 1) -> int:
+        with dsl.ParallelFor([1, 2]) as i:
+            add(a=n, b=i)
+        return add(a=n).output
+
+    r = c.run(p, n=4).succeeded()
+    run = json.loads(c.weft('get', r.document['id'], '-o', 'kfp').stdout)
+
+    def check(kind, message):
+        unknown = set(message) - set(kind.attribute_map.values())
+        assert not unknown, (kind, unknown)
+
+    check(api.V2beta1Run, run)
+    for task in run['run_details']['task_details']:
+        check(api.V2beta1PipelineTaskDetail, task)
+        assert task['run_id'] == run['run_id'] and task['state'] == 'SUCCEEDED', task
+        assert [s['state'] for s in task['state_history']][-1] == 'SUCCEEDED', task
+    ids = {t['task_id'] for t in run['run_details']['task_details']}
+    assert all(child['task_id'] in ids for t in run['run_details']['task_details'] for child in t.get('child_tasks', ())), ids
+    class Answer:
+        data = json.dumps(run)
+    parsed = api.ApiClient().deserialize(Answer, 'V2beta1Run')
+    assert parsed.state == 'SUCCEEDED' and parsed.runtime_config.parameters == {'n': 4} and parsed.pipeline_spec['pipelineInfo']['name'] == 'p', parsed
+    assert parsed.finished_at >= parsed.created_at and parsed.error is None, parsed
+
+
 @case
 def environment_from_inputs(c):
     @dsl.container_component

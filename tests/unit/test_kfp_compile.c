@@ -180,6 +180,9 @@ static void frames(void **state)
         whole(HEAD "components: {c: {dag: {}, outputDefinitions: {parameters: {../x: {parameterType: STRING}}}}}\nroot: {dag: {}}\n", ERROR_INVALID, "cannot be the name of an output");
         whole(HEAD "root: {dag: {}, inputDefinitions: {parameters: {x: {parameterType: NUMBER}}}}\n", ERROR_INVALID, "'NUMBER' is no type");
         whole(HEAD "root: {dag: {}, inputDefinitions: {artifacts: {x: {artifactType: {schemaTitle: system.Model}}}}}\n", ERROR_UNSUPPORTED, "cannot be given artifacts");
+        whole(HEAD "deploymentSpec: {executors: {e: {container: {image: argostub/createpvc}}}}\nroot: {dag: {}}\n", ERROR_UNSUPPORTED, "a volume of a cluster");
+        whole(HEAD "deploymentSpec: {executors: {e: {importer: {artifactUri: {constant: /x}, downloadToWorkspace: true}}}}\nroot: {dag: {}}\n", ERROR_UNSUPPORTED,
+              "not copied into the workspace");
         whole(HEAD "root: {dag: {}}\n---\nplatforms: {kubernetes: {deploymentSpec: {executors: {e: {}}}}}\n", ERROR_INVALID, "no executor of this name");
 }
 
@@ -195,6 +198,62 @@ static void platform_documents(void **state)
         assert_true(c->problems.items[0].warning);
         kfp_case_free(c);
         whole(HEAD EXECUTORS "root: {dag: {}}\n---\nplatforms: {kubernetes: {deploymentSpec: {executors: {exec-a: {secretAsEnv: []}}}}}\n", ERROR_UNSUPPORTED, "secretAsEnv is not executed");
+}
+
+static void what_has_no_effect_is_said(void **state)
+{
+        struct kfp_case *c = kfp_case_new(HEAD "defaultPipelineRoot: gs://b/root\ndeploymentSpec: {executors: {e: {importer: {artifactUri: {constant: 's3://b/x'}}}, f: {importer: "
+                                               "{artifactUri: {constant: /srv/x}}}}}\ncomponents: {i: {executorLabel: e}, j: {executorLabel: f}}\nroot: {dag: {tasks: {i: {componentRef: {name: i}}, j: "
+                                               "{componentRef: {name: j}}}}}\n", NULL);
+        assert_non_null(c->workflow);
+        assert_int_equal(c->problems.n, 2);
+        assert_string_equal(arena_cstr(c->arena, c->problems.items[0].path), "defaultPipelineRoot");
+        assert_true(c->problems.items[0].line == 4 && c->problems.items[0].warning);
+        assert_string_equal(arena_cstr(c->arena, c->problems.items[1].path), "deploymentSpec.executors.e.importer.artifactUri");
+        assert_string_equal(arena_cstr(c->arena, c->problems.items[1].text),
+                            "'s3://b/x' is not fetched on this machine: its readers look for it at /s3/b/x, where it must be mounted");
+        assert_true(c->problems.items[1].line == 5 && c->problems.items[1].warning);
+        kfp_case_free(c);
+}
+
+static void constants_have_the_type_of_the_input(void **state)
+{
+        refused("      t: {componentRef: {name: comp-a}, inputs: {parameters: {n: {runtimeValue: {constant: many}}}}}\n", "the input 'n' must be an integer, and is 'many'",
+                "root.dag.tasks.t.inputs.parameters.n");
+        refused("      t: {componentRef: {name: comp-a}, parameterIterator: {itemInput: n, items: {raw: '[1, 2.5]'}}}\n", "item 1 must be an integer, and is 2.5",
+                "root.dag.tasks.t.parameterIterator.items.raw");
+        struct kfp_case *c = with_tasks("      t: {componentRef: {name: comp-a}, inputs: {parameters: {n: {runtimeValue: {constant: \"{{$.pipeline_job_name}}\"}}, o: {runtimeValue: "
+                                        "{constant: 12345e7}}}}}\n");
+        assert_non_null(c->workflow);
+        const struct kfp_task *k = task_of(c, "t")->dialect;
+        assert_true(k->params[1].constant->kind == VALUE_STRING && str_eq_c(k->params[1].constant->text, "12345e7"));
+        kfp_case_free(c);
+}
+
+static void literals(void **state)
+{
+        static const char yaml[] = HEAD "root: {dag: {}, inputDefinitions: {parameters: {c: {parameterType: STRING, defaultValue: red, literals: [red, blue]}, n: {parameterType: "
+                                        "NUMBER_INTEGER, defaultValue: 1.0, literals: [1.0, 2.0]}}}}\n";
+        struct kfp_case *c = kfp_case_new(yaml, (const char *const[]){"c", "blue", "n", "2", NULL});
+        assert_non_null(c->workflow);
+        kfp_case_free(c);
+        c = kfp_case_new(yaml, (const char *const[]){"c", "green", "n", "3", NULL});
+        assert_non_null(kfp_case_problem(c, "the parameter 'c' must be one of 'red', 'blue', and is 'green'"));
+        assert_non_null(kfp_case_problem(c, "the parameter 'n' must be one of 1, 2, and is '3'"));
+        kfp_case_free(c);
+        whole(HEAD "root: {dag: {}, inputDefinitions: {parameters: {c: {parameterType: STRING, defaultValue: rde, literals: [red]}}}}\n", ERROR_INVALID, "must be one of 'red'");
+}
+
+static void what_expressions_may_read(void **state)
+{
+        refused(FIRST "      t: {componentRef: {name: comp-a}, " AFTER ", triggerPolicy: {condition: \"input.parameter_values['n'] == 1\"}}\n", "it may read inputs.parameter_values",
+                "root.dag.tasks.t.triggerPolicy.condition");
+        refused(FIRST "      t: {componentRef: {name: comp-a}, " AFTER ", triggerPolicy: {condition: \"inputs.parameters['n'] == 1\"}}\n",
+                "inputs has parameter_values and artifacts, not 'parameters'", NULL);
+        refused(FIRST "      t: {componentRef: {name: comp-a}, " AFTER ", triggerPolicy: {condition: \"inputs.artifacts['m'].artifacts[0].uri == ''\"}}\n",
+                "reads 'm', which is no input artifact of the task", NULL);
+        refused("      t: {componentRef: {name: comp-a}, inputs: {parameters: {n: {componentInputParameter: x, parameterExpressionSelector: 'parseJson(value)'}}}}\n",
+                "a selector reads string_value", "root.dag.tasks.t.inputs.parameters.n.parameterExpressionSelector");
 }
 
 static void placeholder(const char *word, const char *part)
@@ -270,6 +329,10 @@ int main(void)
                 cmocka_unit_test(frames),
                 cmocka_unit_test(platform_documents),
                 cmocka_unit_test(placeholders_that_name_nothing),
+                cmocka_unit_test(what_has_no_effect_is_said),
+                cmocka_unit_test(constants_have_the_type_of_the_input),
+                cmocka_unit_test(literals),
+                cmocka_unit_test(what_expressions_may_read),
                 cmocka_unit_test(parameters_by_type),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

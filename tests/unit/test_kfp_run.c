@@ -296,6 +296,37 @@ static void selectors_take_a_part(void **state)
         kfp_case_free(c);
 }
 
+#define OVER_METADATA                                                                                                                                                \
+        HEAD "deploymentSpec: {executors: {e: {container: {image: i, command: [make]}}, u: {container: {image: i, command: [use, \"{{$.inputs.parameters['n']}}\"]}}}}\n"     \
+             "components:\n  make: {executorLabel: e, outputDefinitions: {parameters: {n: {parameterType: NUMBER_INTEGER}, s: {parameterType: STRUCT}}, artifacts: {m: "           \
+             "{artifactType: {schemaTitle: system.Metrics}}}}}\n  use: {executorLabel: u, inputDefinitions: {parameters: {n: {parameterType: NUMBER_DOUBLE}}, artifacts: {m: "    \
+             "{artifactType: {schemaTitle: system.Metrics}}}}}\nroot: {dag: {tasks: {make: {componentRef: {name: make}}, use: {componentRef: {name: use}, inputs: {parameters: "    \
+             "{n: {taskOutputParameter: {producerTask: make, outputParameterKey: s}, parameterExpressionSelector: 'struct_value.deep[1] / 2'}, pipelinechannel--n: "              \
+             "{taskOutputParameter: {producerTask: make, outputParameterKey: n}}}, artifacts: {m: {taskOutputArtifact: {producerTask: make, outputArtifactKey: m}}}}, "          \
+             "triggerPolicy: {condition: \"inputs.artifacts['m'].artifacts[0].metadata['acc'] * 100.0 > 90.0 && inputs.parameter_values['pipelinechannel--n'] / 2 == 3.5\"}}}}}\n"
+
+static void write_metadata(void *user, struct kfp_case *c, const struct task_spec *s, struct task_outcome *o)
+{
+        look(user, c, s, o);
+        if (str_eq_c(s->command[0], "make"))
+                kfp_answer_file(c, o, "{\"parameterValues\": {\"n\": 7, \"s\": {\"deep\": [0, 5]}}, \"artifacts\": {\"m\": {\"artifacts\": [{\"metadata\": {\"acc\": 1}}]}}}");
+}
+
+/* Numbers of KFP are doubles: 7 / 2 is 3.5. */
+static void conditions_on_metadata(void **state)
+{
+        struct kfp_case *c = kfp_case_new(OVER_METADATA, NULL);
+        struct seen seen = {0};
+        for (size_t i = 0; i < c->problems.n; i++)
+                print_message("%.*s\n", STR_FMT(c->problems.items[i].text));
+        assert_non_null(c->workflow);
+        kfp_case_run(c, write_metadata, &seen);
+        assert_int_equal(c->run.state, RUN_SUCCEEDED);
+        assert_int_equal(seen.n, 2);
+        assert_string_equal(seen.text[1], "use|2.5");
+        kfp_case_free(c);
+}
+
 #define GUARDED                                                                                                                                                     \
         HEAD "deploymentSpec: {executors: {w: {container: {image: i, command: [work]}}, n: {container: {image: i, command: [notify, "                                 \
              "\"{{$.inputs.parameters['s']}}\"]}}}}\n"                                                                                                               \
@@ -410,6 +441,7 @@ int main(void)
                 cmocka_unit_test(a_loop_over_nothing_is_empty),
                 cmocka_unit_test(the_branch_that_ran_gives_the_output),
                 cmocka_unit_test(selectors_take_a_part),
+                cmocka_unit_test(conditions_on_metadata),
                 cmocka_unit_test(exit_handlers_and_retries),
                 cmocka_unit_test(importers),
                 cmocka_unit_test(artifact_iterators),

@@ -86,6 +86,7 @@ static void read_param(struct kfp_reader *r, const struct value_member *m, struc
         const struct value *v = value_get_c(&m->value, "defaultValue");
         if (!v || v->kind == VALUE_NULL)
                 return;
+        v = kfp_written(v, ret->type, r->arena);
         struct error e = {0};
         if (!kfp_fit(kfp_val(v, r->arena), ret, STR("the default"), r->arena, &ret->fallback, &e))
                 problem_add(r->ps, ERROR_INVALID, false, v, kfp_path(r->arena, path, STR("defaultValue")), "%s", e.text);
@@ -369,7 +370,8 @@ static void finish(struct kfp_reader *r, const struct submission *s, struct work
         struct kfp_task *call = ARENA_NEW(r->arena, struct kfp_task);
         const struct value *info = value_get_c(r->spec, "pipelineInfo");
         *call = (struct kfp_task){.component = root, .display_name = text_of(info, "name")};
-        *x = (struct kfp_workflow){root, r->components, r->components_n, text_of(r->spec, "sdkVersion"), r->spec};
+        *x = (struct kfp_workflow){.root = root, .components = r->components, .components_n = r->components_n,
+                                   .sdk_version = text_of(r->spec, "sdkVersion"), .spec = r->spec, .platform = r->platform};
         for (size_t i = 0; i < root->in.artifacts_n; i++)
                 if (!root->in.artifacts[i].optional)
                         problem_add(r->ps, ERROR_UNSUPPORTED, false, value_get_c(r->spec, "root"),
@@ -405,6 +407,7 @@ static struct workflow *kfp_compile(const struct value *documents, size_t n, con
         for (size_t i = 0; i < n; i++)
                 copies[i] = value_copy(&documents[i], a);
         struct kfp_reader r = {.ps = ps, .arena = a, .spec = find_documents(copies, n, ps, &platform)};
+        r.platform = platform;
         if (r.spec) {
                 kfp_check_spec(r.spec, ps);
                 check_frame(r.spec, ps);

@@ -115,12 +115,15 @@ struct kfp_workflow { /* workflow->dialect */
         struct kfp_component *components; size_t components_n;
         struct str sdk_version;
         const struct value *spec;      /* the pipeline's document */
+        const struct value *platform;  /* the document behind it; NULL: none */
         bool uses_workspace;           /* every attempt finds the folder */
 };
 
 /* values.c */
 bool kfp_type_parse(struct str name, enum kfp_type *ret);
 const char *kfp_type_name(enum kfp_type t); /* for people: "an integer" */
+/* What the SDK wrote for a constant of this type: it leaves the text 1e3 unquoted, which is a number for everybody else. */
+const struct value *kfp_written(const struct value *v, enum kfp_type type, struct arena *a);
 /* Whole numbers without a fraction, also within lists and structs, as protobuf's JSON writes them. */
 struct value kfp_normal(const struct value *v, struct arena *a);
 struct val kfp_val(const struct value *v, struct arena *a);      /* strings raw, anything else its JSON */
@@ -164,7 +167,7 @@ bool kfp_names_find(const struct kfp_names *names, struct str name, uint32_t *re
 struct kfp_reader {
         struct problems *ps;
         struct arena *arena;           /* the workflow's */
-        const struct value *spec;
+        const struct value *spec, *platform; /* NULL: no platform document */
         struct kfp_component *components; size_t components_n; /* the root is the last */
         struct kfp_names component_names;
         struct kfp_executor *executors; size_t executors_n;

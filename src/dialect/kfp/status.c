@@ -72,14 +72,20 @@ static struct value error_value(enum error_kind kind, struct str message, struct
         return value_map(m.members, m.n);
 }
 
-static struct value state_history(const char *state, struct wall at, struct arena *a)
+/* When it began to wait, to run, and to be what it is. */
+static struct value state_history(const char *state, struct wall created, struct wall started, struct wall finished, struct arena *a)
 {
-        struct map_builder m = {.arena = a};
-        struct value *one = ARENA_NEW(a, struct value);
-        put_time(&m, "update_time", at);
-        map_push(&m, STR("state"), value_string(str_from(state)));
-        *one = value_map(m.members, m.n);
-        return value_list(one, 1);
+        const struct { const char *state; struct wall at; } steps[] = {{"PENDING", created}, {"RUNNING", started}, {state, finished}};
+        struct value_builder list = {.arena = a};
+        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+                struct map_builder m = {.arena = a};
+                if (!steps[i].at.us)
+                        continue;
+                put_time(&m, "update_time", steps[i].at);
+                map_push(&m, STR("state"), value_string(str_from(steps[i].state)));
+                value_push(&list, value_map(m.members, m.n));
+        }
+        return value_list(list.items, list.n);
 }
 
 static struct str task_id(const struct run_row *run, uint32_t no, struct arena *a) { return arena_printf(a, "%.*s-%u", STR_FMT(run->uid), no); }
@@ -134,7 +140,7 @@ static struct value task_detail(const struct run_row *run, const struct node_row
         put_time(&m, "start_time", r->started_at);
         put_time(&m, "end_time", r->finished_at);
         map_push(&m, STR("state"), value_string(str_from(node_state(r->state))));
-        map_push(&m, STR("state_history"), state_history(node_state(r->state), r->finished_at.us ? r->finished_at : r->created_at, a));
+        map_push(&m, STR("state_history"), state_history(node_state(r->state), r->created_at, r->started_at, r->finished_at, a));
         if (node_state_bad(r->state))
                 map_push(&m, STR("error"), error_value(ERROR_INTERNAL, r->message, a));
         if (r->parent)
@@ -162,6 +168,17 @@ static void put_error(struct map_builder *m, const struct run_row *run)
                 map_push(m, STR("error"), error_value(ERROR_INTERNAL, run->message.n ? run->message : STR("the run failed"), a));
 }
 
+/* The bare pipeline, or with its platform document as one map. */
+static struct value pipeline_spec(const struct kfp_workflow *x, struct arena *a)
+{
+        struct map_builder m = {.arena = a};
+        if (!x->platform)
+                return *x->spec;
+        map_push(&m, STR("pipeline_spec"), *x->spec);
+        map_push(&m, STR("platform_spec"), *x->platform);
+        return value_map(m.members, m.n);
+}
+
 void kfp_write_status(const struct workflow *w, const struct run_row *run, const struct node_row *nodes, size_t n, struct buf *out)
 {
         _cleanup_arena_ struct arena *a = arena_new();
@@ -172,7 +189,7 @@ void kfp_write_status(const struct workflow *w, const struct run_row *run, const
         map_push(&m, STR("display_name"), value_string(run->display_name.n ? run->display_name : run->name));
         map_push(&m, STR("storage_state"), value_string(STR("AVAILABLE")));
         if (w && w->document)
-                map_push(&m, STR("pipeline_spec"), *w->document);
+                map_push(&m, STR("pipeline_spec"), pipeline_spec(w->dialect, a));
         if (run->parameters.params_n)
                 map_push(&config, STR("parameters"), parameter_map(&run->parameters, a));
         map_push(&m, STR("runtime_config"), value_map(config.members, config.n));
@@ -185,7 +202,7 @@ void kfp_write_status(const struct workflow *w, const struct run_row *run, const
                 value_push(&tasks, task_detail(run, &nodes[i], &c, a));
         map_push(&details, STR("task_details"), value_list(tasks.items, tasks.n));
         map_push(&m, STR("run_details"), value_map(details.members, details.n));
-        map_push(&m, STR("state_history"), state_history(run_state(run->state), run->finished_at.us ? run->finished_at : run->created_at, a));
+        map_push(&m, STR("state_history"), state_history(run_state(run->state), run->created_at, run->started_at, run->finished_at, a));
         struct value all = value_map(m.members, m.n);
         json_write(&all, JSON_COMPACT, out);
 }

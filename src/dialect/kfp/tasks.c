@@ -132,6 +132,9 @@ static void read_param_source(struct graph *g, const struct value_member *m, str
                 bad(g, v, path, "the input '%.*s' has no source: taskOutputParameter, runtimeValue, componentInputParameter or taskFinalStatus", STR_FMT(m->key));
                 ok = false;
         }
+        const struct kfp_param *p = kfp_param_of(&k->component->in, s.name);
+        if (ok && s.kind == KFP_CONSTANT && p)
+                s.constant = kfp_written(s.constant, p->type, g->r->arena);
         if (ok && read_selector(g, v, path, &s))
                 k->params[k->params_n++] = s;
 }

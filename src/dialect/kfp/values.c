@@ -74,6 +74,18 @@ struct value kfp_normal(const struct value *v, struct arena *a)
         return out;
 }
 
+const struct value *kfp_written(const struct value *v, enum kfp_type type, struct arena *a)
+{
+        bool exponent = v->kind == VALUE_NUMBER && (str_find_char(v->text, 'e', 0) != SIZE_MAX || str_find_char(v->text, 'E', 0) != SIZE_MAX);
+        if (type != KFP_STRING || !exponent || str_find_char(v->text, '.', 0) != SIZE_MAX)
+                return v;
+        struct value *out = ARENA_NEW(a, struct value);
+        *out = value_string(v->text);
+        out->line = v->line;
+        out->column = v->column;
+        return out;
+}
+
 struct val kfp_val(const struct value *v, struct arena *a)
 {
         if (v->kind == VALUE_STRING)
