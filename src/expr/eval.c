@@ -138,12 +138,20 @@ static bool special(struct vm *vm, enum binary op, const struct xvalue *l, const
         return false;
 }
 
-/* CEL divides whole numbers to whole numbers, and says when it cannot. */
-static bool cel_divide(struct vm *vm, enum binary op, int64_t a, int64_t b, struct xvalue *ret) {
+/* CEL divides whole numbers to whole numbers, wraps none, and says when it cannot. */
+static bool cel_whole(struct vm *vm, enum binary op, int64_t a, int64_t b, struct xvalue *ret) {
+        int64_t n = 0;
+        bool over = op == B_ADD ? __builtin_add_overflow(a, b, &n) : op == B_SUB ? __builtin_sub_overflow(a, b, &n) : op == B_MUL ? __builtin_mul_overflow(a, b, &n) : false;
+        if (over || (op == B_DIV && a == INT64_MIN && b == -1))
+                return vm_fail(vm, "integer overflow");
+        if (op <= B_MUL) {
+                *ret = x_int(n);
+                return true;
+        }
         if (b == 0)
                 return vm_fail(vm, op == B_DIV ? "division by zero" : "modulus by zero");
         if (b == -1)
-                *ret = x_int(op == B_DIV ? wrap_sub(0, a) : 0);
+                *ret = x_int(op == B_DIV ? -a : 0);
         else
                 *ret = x_int(op == B_DIV ? a / b : a % b);
         return true;
@@ -159,8 +167,8 @@ static bool arithmetic(struct vm *vm, enum binary op, const struct xvalue *l, co
         bool whole = l->kind == X_INT && r->kind == X_INT;
         int64_t a = whole ? l->integer : 0, b = whole ? r->integer : 0;
         double x = x_double(l), y = x_double(r);
-        if (vm->x->grammar == EXPR_KFP && whole && (op == B_DIV || op == B_MOD))
-                return cel_divide(vm, op, a, b, ret);
+        if (vm->x->grammar == EXPR_KFP && whole)
+                return cel_whole(vm, op, a, b, ret);
         switch ((int)op) {
         case B_ADD: *ret = whole ? x_int(wrap_add(a, b)) : x_float(x + y); return true;
         case B_SUB: *ret = whole ? x_int(wrap_sub(a, b)) : x_float(x - y); return true;

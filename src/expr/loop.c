@@ -33,9 +33,37 @@ static bool holds(struct looping *l, size_t i, bool *ret) {
         return true;
 }
 
+/* CEL's all and exists: an error in one element does not matter when another decides. */
+static bool cel_deciding(struct looping *l, bool decides, struct xvalue *ret) {
+        struct vm *vm = l->vm;
+        struct error first = {0}, *outer = vm->e;
+        bool lost = false;
+        for (size_t i = 0; i < l->count; i++) {
+                bool h = !decides;
+                vm->e = lost || !outer ? NULL : &first;
+                bool ok = holds(l, i, &h);
+                vm->e = outer;
+                if (ok && h == decides) {
+                        *ret = x_bool(decides);
+                        return true;
+                }
+                lost = lost || !ok;
+                if (!ok && vm->kind == ERROR_LIMIT)
+                        break;
+                vm->failed = false;
+        }
+        vm->failed = lost;
+        if (lost && outer)
+                *outer = first;
+        *ret = x_bool(!decides);
+        return !lost;
+}
+
 /* all, none, any, one, count: how many elements hold, as far as the answer needs it. */
 static bool counting(struct looping *l, enum loop loop, struct xvalue *ret) {
         size_t yes = 0, no = 0;
+        if (l->vm->x->grammar == EXPR_KFP && (loop == L_ALL || loop == L_ANY))
+                return cel_deciding(l, loop == L_ANY, ret);
         for (size_t i = 0; i < l->count; i++) {
                 bool h;
                 if (!holds(l, i, &h))

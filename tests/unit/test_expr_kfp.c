@@ -84,6 +84,10 @@ static void numbers(void **state)
         is("-9223372036854775808", "-9223372036854775808");
         is("--1", "1");
         is("9007199254740993", "9007199254740993");
+        fails("9223372036854775807 + 1", 21, "integer overflow");
+        fails("-9223372036854775807 - 2", 22, "integer overflow");
+        fails("4611686018427387904 * 2", 21, "integer overflow");
+        fails("-9223372036854775808 / -1", 22, "integer overflow");
         fails("1 / 0", 3, "division by zero");
         fails("1 % 0", 3, "modulus by zero");
         fails("9223372036854775808", 1, "beyond 64 bits");
@@ -180,6 +184,9 @@ static void macros(void **state)
         is("[[1], [2]].map(x, x.map(x, x + 1))", "[[2],[3]]"); /* the inner hides the outer */
         is("{'b': 1, 'a': 2}.map(k, k)", "[\"a\",\"b\"]");
         is("inputs.parameter_values['list'].exists(x, x == 3)", "true");
+        is("[0, 2].exists(x, 4 / x == 2) && ![0, 2].all(x, 4 / x == 3)", "true");
+        fails("[0, 2].exists(x, 4 / x == 3)", 20, "division by zero");
+        fails("[2, 0, 1].all(x, 4 / x > 1)", 20, "division by zero");
         fails("[1].all(1, true)", 9, "the name of a variable is expected, not '1'");
         fails("[1].all(x, x)", 5, "not bool");
         fails("[1].map(x, y)", 12, "undeclared reference to 'y'");
