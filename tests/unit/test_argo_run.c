@@ -93,6 +93,7 @@ static void retries(void **state)
                 {"{limit: 2, retryPolicy: OnError}", "main Failed [main: Error (exit code 3)]", 1},
                 {"{limit: 5, expression: 'asInt(retries) < 1'}", "main Failed [retryStrategy.expression evaluated to false]", 2},
                 {"{limit: 5, expression: 'lastRetry.exitCode == \"3\" && lastRetry.status == \"Failed\" && lastRetry.message contains \"exit code\"'}", "main Failed [No more retries left]", 6},
+                {"{limit: 5, expression: 'asInt(lastRetry.duration) > 3'}", "main Failed [retryStrategy.expression evaluated to false]", 1},
                 {"{limit: 5, expression: retries}", "main Error [unable to cast expression result '0' to bool]", 1},
                 {"{limit: 5, backoff: {duration: 1s, factor: 2, maxDuration: 2s}}", "main Failed [Backoff would exceed max duration limit]", 2},
         };
@@ -120,6 +121,7 @@ static void outputs(void **state)
         static const struct { const char *from, *message; } wrong[] = {
                 {"{parameter: '{{steps.k.outputs.parameters.o}}'}", "Unable to resolve: \"steps.k.outputs.parameters.o\""},
                 {"{expression: nil}", "failed to evaluate expression \"nil\""},
+                {"null, value: x", "output parameters must have a valueFrom specified"},
                 {"{expression: 'steps.zz.outputs.result'}", "cannot fetch outputs from <nil> (1:10)\n | steps.zz.outputs.result\n | .........^"},
         };
         for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -163,11 +163,10 @@ static bool graph_value(const struct argo_output *o, struct vars *v, struct str 
                         return error_set(e, ERROR_INVALID, "failed to evaluate expression \"%.*s\"", STR_FMT(o->expression));
                 *ret = expr_result_print(&x, v->arena);
                 return true;
-        case OUTPUT_VALUE:
-                return argo_render(&o->text, v, ret, e);
         case OUTPUT_NONE:
         case OUTPUT_PATH:
         case OUTPUT_SUPPLIED:
+        case OUTPUT_VALUE: /* Argo accepts it at submission and refuses it here */
                 break;
         }
         return error_set(e, ERROR_INVALID, "output parameters must have a valueFrom specified");

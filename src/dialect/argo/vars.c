@@ -326,8 +326,6 @@ static bool item_var(struct vars *v, struct str key, struct str *ret)
         return true;
 }
 
-static struct str seconds(int64_t us, struct arena *a) { return arena_printf(a, "%lld.%06lld", (long long)(us / US_PER_S), (long long)(us % US_PER_S)); }
-
 static bool retry_var(struct vars *v, struct str key, struct str *ret)
 {
         if (!v->retry)
@@ -342,7 +340,7 @@ static bool retry_var(struct vars *v, struct str key, struct str *ret)
         else if (str_eq(key, STR("lastRetry.message")))
                 *ret = last ? last->message : STR("");
         else if (str_eq(key, STR("lastRetry.duration")))
-                *ret = last ? seconds(last->finished_at.us - last->started_at.us, v->arena) : STR("0");
+                *ret = last ? arena_printf(v->arena, "%lld", (long long)(last->finished_at.us / US_PER_S - last->started_at.us / US_PER_S)) : STR("0"); /* Argo's times are whole seconds */
         else
                 return false;
         return true;
