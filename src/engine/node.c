@@ -107,6 +107,28 @@ static bool has_children(const struct node *n)
         return (n->row.kind == NODE_KIND_FANOUT && n->items_n) || (n->attempt_node && n->attempt_node->reopened);
 }
 
+static bool item_counts(const struct node *f, bool bad)
+{
+        return bad && !(f->task->continue_on & (RESULT_FAILED | RESULT_ERRORED));
+}
+
+/* Is it too late for what waits? In a group also after an item of a loop failed: `ended`, which is not counted yet, or one before. */
+static bool fails_fast(const struct node *g, const struct node *waits, const struct node *ended)
+{
+        const struct node *f = waits->parent, *of = ended ? ended->parent : NULL;
+        if (!g->template->fail_fast || has_children(waits))
+                return false;
+        if (g->failed && (f == g || f->parent == g))
+                return f == g || g->row.kind == NODE_KIND_GROUP;
+        if (g->row.kind != NODE_KIND_GROUP)
+                return false;
+        if (of && of->row.kind == NODE_KIND_FANOUT && of->parent == g && (f == g || f->parent == g) && item_counts(of, node_state_bad(ended->row.state)))
+                return true;
+        return f->row.kind == NODE_KIND_FANOUT && f->parent == g && item_counts(f, f->items_bad > 0);
+}
+
+#define FAILS_FAST STR("not started: another task failed and the graph fails fast")
+
 static bool permit_take(struct run *r, struct node *n)
 {
         if (n->holds_permit || n->row.role == NODE_ROLE_HOOK)
@@ -114,6 +136,10 @@ static bool permit_take(struct run *r, struct node *n)
         struct node *g = permit_graph(n);
         if (!g)
                 return true;
+        if (n->row.role == NODE_ROLE_ITEM && fails_fast(g, n, NULL)) { /* made when others have failed already */
+                node_finish(r, n, NODE_OMITTED, FAILS_FAST);
+                return false;
+        }
         if (g->permits_used >= g->template->parallelism && !(has_children(n) && is_closing(r, n))) {
                 n->in_wait = true;
                 heap_push(&g->waiting, n->row.no, n->row.no, n->row.epoch);
@@ -140,8 +166,8 @@ void wait_release(struct run *r, struct node *n)
                 if (!next || next->row.epoch != e.epoch || !next->in_wait || node_state_final(next->row.state))
                         continue;
                 next->in_wait = false;
-                if (g->template->fail_fast && next->parent == g && g->failed && !has_children(next)) {
-                        node_finish(r, next, NODE_OMITTED, STR("not started: another task failed and the graph fails fast"));
+                if (fails_fast(g, next, n)) {
+                        node_finish(r, next, NODE_OMITTED, FAILS_FAST);
                         continue;
                 }
                 g->permits_used++;

@@ -206,6 +206,21 @@ static void results_that_are_no_json(void **state)
         argo_case_free(c);
 }
 
+/* What waits for the parallelism of its template, a step or an item, does not start after a failure when the template fails fast. */
+static void failing_fast(void **state)
+{
+#define FAIL_FAST "  templates:\n  - {name: main, parallelism: 1, failFast: %s, steps: [[{name: a, template: bad, withItems: [1, 2, 3]}, {name: b, template: ok}]]}\n"
+        for (int fast = 0; fast < 2; fast++) {
+                struct arena *a = arena_new();
+                struct argo_case *c = run(arena_cstr(a, arena_printf(a, FAIL_FAST, fast ? "true" : "false")), argo_answer_words, NULL);
+                assert_int_equal(c->run.state, RUN_FAILED);
+                assert_int_equal(c->started, fast ? 1 : 4);
+                assert_int_equal(argo_case_node(c, "b", 0)->state, fast ? NODE_OMITTED : NODE_SUCCEEDED);
+                argo_case_free(c);
+                arena_free(a);
+        }
+}
+
 static void failures(void **state)
 {
         struct argo_case *c = run("  onExit: fin\n  templates:\n  - {name: main, steps: [[{name: a, template: bad}]]}\n"
@@ -327,7 +342,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(conditions), cmocka_unit_test(skipped_producers), cmocka_unit_test(depends), cmocka_unit_test(retries), cmocka_unit_test(outputs), cmocka_unit_test(missing_outputs),
-                cmocka_unit_test(gathered), cmocka_unit_test(hooks), cmocka_unit_test(hooks_of_items), cmocka_unit_test(results_that_are_no_json), cmocka_unit_test(failures), cmocka_unit_test(containers), cmocka_unit_test(artifacts), cmocka_unit_test(suspend_points), cmocka_unit_test(inputs), cmocka_unit_test(defaults),
+                cmocka_unit_test(gathered), cmocka_unit_test(hooks), cmocka_unit_test(hooks_of_items), cmocka_unit_test(failing_fast), cmocka_unit_test(results_that_are_no_json), cmocka_unit_test(failures), cmocka_unit_test(containers), cmocka_unit_test(artifacts), cmocka_unit_test(suspend_points), cmocka_unit_test(inputs), cmocka_unit_test(defaults),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,6 +261,8 @@ static const struct argo_node *failed_step(const struct argo_nodes *v, const str
         return NULL;
 }
 
+#define FAILED_FAST STR("template has failed or errored children and failFast enabled")
+
 static void judge_group(struct argo_nodes *v, struct argo_node *g, struct arena *a)
 {
         if (!node_state_bad(g->state) || g->state == NODE_ERROR)
@@ -269,7 +271,9 @@ static void judge_group(struct argo_nodes *v, struct argo_node *g, struct arena 
         if (bad && bad->wrong) {
                 g->state = NODE_ERROR;
                 g->message = arena_printf(a, "step group deemed errored due to child %.*s error: %.*s", STR_FMT(bad->name), STR_FMT(bad->message));
-        } else if (bad)
+        } else if (bad && g->template && g->template->fail_fast)
+                g->message = FAILED_FAST;
+        else if (bad)
                 g->message = arena_printf(a, "child '%.*s' failed", STR_FMT(bad->id));
         else if (g->gathers_badly != ARGO_NO_NODE) {
                 g->state = NODE_SUCCEEDED;
@@ -304,7 +308,8 @@ static void judge_graph(struct argo_nodes *v, struct argo_node *g)
                 g->wrong = g->state == NODE_ERROR;
                 return;
         }
-        g->message = STR_NONE;
+        const struct value *fast = g->template && g->template->dialect ? value_get_c(argo_template_of(g->template)->source, "failFast") : NULL;
+        g->message = fast && fast->kind == VALUE_BOOL && fast->boolean ? FAILED_FAST : STR_NONE;
         if (g->type == ARGO_NODE_STEPS)
                 judge_steps(v, g);
 }

@@ -195,11 +195,13 @@ static void find_reads(struct argo_reader *r, struct reads *c, struct task *t, u
         t->reads_n = n;
 }
 
-static uint32_t add_group(struct argo_reader *r, const struct argo_template *x, const struct task *tasks, uint32_t n, uint32_t i)
+/* The limit of a template of steps is that of its groups, which never run at once. */
+static uint32_t add_group(struct argo_reader *r, const struct argo_template *x, const struct template *m, const struct task *tasks, uint32_t n, uint32_t i)
 {
         struct argo_template *g = ARENA_NEW(r->arena, struct argo_template);
         *g = (struct argo_template){.name = arena_printf(r->arena, "%.*s[%u]", STR_FMT(x->name), i), .type = ARGO_STEPS, .group = true};
-        return argo_add_template(r, (struct template){.name = g->name, .kind = TEMPLATE_GRAPH, .tasks = tasks, .tasks_n = n, .assess = ASSESS_ANY, .transparent = true, .atomic = true, .dialect = g});
+        return argo_add_template(r, (struct template){.name = g->name, .kind = TEMPLATE_GRAPH, .tasks = tasks, .tasks_n = n, .assess = ASSESS_ANY, .transparent = true, .atomic = true, .parallelism = m->parallelism,
+                                                      .fail_fast = m->fail_fast, .dialect = g});
 }
 
 void argo_read_steps(struct argo_reader *r, const struct value *t, struct argo_template *x, struct template *m)
@@ -238,13 +240,14 @@ void argo_read_steps(struct argo_reader *r, const struct value *t, struct argo_t
                 uint32_t *dep = i ? arena_alloc_array(r->arena, sizeof *dep, 1) : NULL;
                 if (dep)
                         *dep = i - 1;
-                outer[i] = (struct task){.name = arena_printf(r->arena, "[%u]", i), .template = add_group(r, x, inner[i], sizes[i], i), .deps = dep, .deps_n = i ? 1 : 0,
+                outer[i] = (struct task){.name = arena_printf(r->arena, "[%u]", i), .template = add_group(r, x, m, inner[i], sizes[i], i), .deps = dep, .deps_n = i ? 1 : 0,
                                          .dialect = ARENA_NEW(r->arena, struct argo_task), .line = groups->list.items[i].line, .column = groups->list.items[i].column};
         }
         m->kind = TEMPLATE_GRAPH;
         m->tasks = outer;
         m->tasks_n = n;
         m->assess = ASSESS_ANY;
+        m->parallelism = 0;
 }
 
 static uint32_t result_bits(struct str s)
