@@ -150,6 +150,17 @@ static void warnings(void **state)
         argo_case_free(c);
 }
 
+/* What Argo loses without a word. */
+static void lost_arguments(void **state)
+{
+        struct argo_case *c = argo_case_new(HEAD "  templates:\n  - name: main\n    steps:\n    - - name: a\n        template: ok\n        arguments: {parameters: [{name: zz, value: x}]}\n" OK_T, NULL);
+        const struct problem *p = argo_case_problem(c, "the template 'ok' has no input 'zz': the argument is not used", true);
+        assert_non_null(c->workflow);
+        assert_non_null(p);
+        assert_int_equal(p->line, 11);
+        argo_case_free(c);
+}
+
 static void documents(void **state)
 {
         static const char *const given[] = {"p", "submitted", "extra", "more", NULL};
@@ -192,7 +203,7 @@ static void depth(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(fields), cmocka_unit_test(specs), cmocka_unit_test(tags), cmocka_unit_test(dags), cmocka_unit_test(warnings), cmocka_unit_test(documents), cmocka_unit_test(depth),
+                cmocka_unit_test(fields), cmocka_unit_test(specs), cmocka_unit_test(tags), cmocka_unit_test(dags), cmocka_unit_test(warnings), cmocka_unit_test(lost_arguments), cmocka_unit_test(documents), cmocka_unit_test(depth),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -517,6 +517,20 @@ static bool template(struct argo_check *c, uint32_t index, const struct argo_cal
         return ok && outputs(c, &s);
 }
 
+/* Argo drops an argument that the template does not ask for, and says nothing. */
+static void unasked(struct argo_check *c, const struct argo_template *x, const struct argo_call *k)
+{
+        for (size_t i = 0; i < k->params_n; i++) {
+                const struct argo_param *p = &k->params[i];
+                struct value place = {.line = p->line, .column = p->column};
+                bool asked = false;
+                for (size_t n = 0; n < x->inputs_n && !asked; n++)
+                        asked = str_eq(x->inputs[n].name, p->name);
+                if (!asked)
+                        problem_add(c->r->problems, ERROR_INVALID, true, &place, STR("arguments.parameters"), "the template '%.*s' has no input '%.*s': the argument is not used", STR_FMT(x->name), STR_FMT(p->name));
+        }
+}
+
 static bool call(struct argo_check *c, const struct argo_vertex *v, bool with_arguments)
 {
         if (v->template == UINT32_MAX)
@@ -524,6 +538,8 @@ static bool call(struct argo_check *c, const struct argo_vertex *v, bool with_ar
         bool run = c->run_arguments;
         c->run_arguments = false;
         bool ok = template(c, v->template, with_arguments ? &v->task->call : NULL);
+        if (ok && with_arguments)
+                unasked(c, argo_template_of(&c->r->templates[v->template]), &v->task->call);
         c->run_arguments = run;
         return ok;
 }
