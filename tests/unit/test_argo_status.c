@@ -279,7 +279,8 @@ static void values_that_are_not_for_show(void **state)
         struct param out[] = {{STR("o"), val_text(STR("1")), false}};
         struct artifact kept[] = {{.name = STR("m"), .uri = STR("s3://bucket/a/b.tgz")}};
         struct node_row *r = add(f, 0, NODE_KIND_TASK, "main", "main", NODE_SUCCEEDED);
-        r->inputs = (struct bindings){.params = in, .params_n = 2};
+        struct artifact given[] = {{.name = STR("t"), .uri = STR("raw://t"), .metadata = STR("{\"raw\":\"some text\"}")}};
+        r->inputs = (struct bindings){.params = in, .params_n = 2, .artifacts = given, .artifacts_n = 1};
         r->outputs = (struct bindings){.params = out, .params_n = 1, .artifacts = kept, .artifacts_n = 1, .result = val_text(STR(""))};
         r->has_exit_code = true;
         r = add(f, 1, NODE_KIND_TASK, "exit", "leaf", NODE_FAILED);
@@ -290,7 +291,8 @@ static void values_that_are_not_for_show(void **state)
         f->run.globals = (struct bindings){.params = out, .params_n = 1};
         f->run.outputs = f->rows[0].outputs;
         write(f, f->workflow);
-        says(f, node(f, "wf"), "inputs", "{\"parameters\":[{\"name\":\"p\",\"value\":\"***\"},{\"name\":\"q\",\"value\":\"a\\\"b\"}]}");
+        says(f, node(f, "wf"), "inputs", "{\"parameters\":[{\"name\":\"p\",\"value\":\"***\"},{\"name\":\"q\",\"value\":\"a\\\"b\"}],"
+             "\"artifacts\":[{\"name\":\"t\",\"raw\":{\"data\":\"some text\"}}]}");
         says(f, node(f, "wf"), "outputs",
              "{\"parameters\":[{\"name\":\"o\",\"value\":\"1\",\"valueFrom\":{\"path\":\"/tmp/o\"},\"globalName\":\"g\"}],"
              "\"artifacts\":[{\"name\":\"m\",\"s3\":{\"bucket\":\"bucket\",\"key\":\"a/b.tgz\"}}],\"result\":\"\",\"exitCode\":\"0\"}");

@@ -156,11 +156,18 @@ static void put_param(struct json *list, const struct param *p, const struct val
         buf_add_char(list->o, '}');
 }
 
-static void put_location(struct json *j, struct str uri)
+static void put_location(struct json *j, const struct artifact *x)
 {
+        _cleanup_arena_ struct arena *a = x->metadata.n ? arena_new() : NULL;
         struct json where;
-        struct str rest = uri;
-        if (str_starts(uri, STR("s3://"))) {
+        struct str uri = x->uri, rest = uri, raw;
+        if (a && argo_artifact_raw(x, a, &raw)) {
+                json_key(j, STR("raw"));
+                where = json_open(j->o, '{');
+                put(&where, "data", raw);
+        } else if (!uri.n)
+                return;
+        else if (str_starts(uri, STR("s3://"))) {
                 rest = str_sub(uri, 5, uri.n);
                 struct str bucket = str_cut(&rest, '/');
                 json_key(j, STR("s3"));
@@ -183,10 +190,7 @@ static void put_artifact(struct json *list, const struct artifact *x, const stru
         put(&j, "name", x->name);
         put_value(&j, STR("path"), value_get_c(defined, "path"));
         put_value(&j, STR("globalName"), value_get_c(defined, "globalName"));
-        if (x->uri.n)
-                put_location(&j, x->uri);
-        else
-                put_value(&j, STR("raw"), value_get_c(defined, "raw"));
+        put_location(&j, x);
         buf_add_char(list->o, '}');
 }
 
