@@ -18,7 +18,8 @@ enum {
         BUSY_TIMEOUT_MS = 5000,
         CHECKPOINT_PAGES = 4000,           /* hot pages are copied into the file once for many commits */
         LOG_BYTES_KEPT = 32 * 1024 * 1024, /* a log that a long read made grow is cut to this */
-        LOG_BYTES_LEFT = 1024 * 1024,      /* a log up to this stays as it is when Weft ends: copying it costs syncs, reading it again does not */
+        LOG_BYTES_LEFT = 2 * 1024 * 1024,  /* a log up to this stays as it is when Weft ends: copying it costs syncs, reading it again does not */
+        LOG_BYTES_AHEAD = 256 * 1024,      /* see log_fill */
         CACHE_KIB = 16 * 1024,
 };
 
@@ -266,6 +267,35 @@ static bool create_file(const char *path, struct error *e)
                                               : "check the folder given with --data");
 }
 
+/* A sync of a file that has grown writes the file system's own journal too: three times the time, twice the processor. So the log is
+ * filled with zeros a piece at a time before it is needed. A frame of zeros has no valid checksum: whoever reads the log stops there. */
+static void log_fill(struct connection *c)
+{
+        static const char zeros[65536]; /* SQLite writes at most 128 KiB at once */
+        sqlite3_file *log = NULL;
+        sqlite3_int64 size = 0;
+        if (c->log_bytes + LOG_BYTES_AHEAD / 4 <= c->log_end)
+                return;
+        if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || !log || !log->pMethods || log->pMethods->xFileSize(log, &size) != SQLITE_OK)
+                return;
+        for (sqlite3_int64 end = c->log_bytes + LOG_BYTES_AHEAD; size < end; size += sizeof zeros)
+                if (log->pMethods->xWrite(log, zeros, sizeof zeros, size) != SQLITE_OK) /* no space: the commit that needs it will say so */
+                        return;
+        c->log_end = size;
+}
+
+/* After each commit, with the number of pages in the log. */
+static int on_log(void *user, sqlite3 *db, const char *name, int pages)
+{
+        enum { LOG_HEAD = 32, FRAME_HEAD = 24, PAGE = 4096 };
+        struct connection *c = user;
+        c->log_bytes = LOG_HEAD + (int64_t)pages * (FRAME_HEAD + PAGE);
+        if (pages >= CHECKPOINT_PAGES)
+                sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        log_fill(c);
+        return SQLITE_OK;
+}
+
 static bool open_writer(struct connection *c, bool no_sync, struct error *e)
 {
         int version;
@@ -292,7 +322,6 @@ static bool open_writer(struct connection *c, bool no_sync, struct error *e)
         _cleanup_arena_ struct arena *a = arena_new();
         struct str set = arena_printf(a, "PRAGMA synchronous = %s; PRAGMA temp_store = MEMORY;", no_sync ? "OFF" : "FULL");
         struct str limit = arena_printf(a, "PRAGMA journal_size_limit = %d", LOG_BYTES_KEPT);
-        sqlite3_wal_autocheckpoint(c->db, CHECKPOINT_PAGES);
         return exec(c, set.p, "opening the database", e) && pragma_number(c, limit.p, &answer, e) &&
                sqlite_migrate(c, sqlite_schema, sqlite_schema_n, e);
 }
@@ -394,6 +423,7 @@ static bool writer_open(const struct store_settings *settings, struct store **re
                             .values = values_new(),
                             .value_bytes_max = settings->value_bytes_max ? settings->value_bytes_max : (size_t)1 << 20,
                             .run_bytes_max = settings->run_bytes_max ? settings->run_bytes_max : (size_t)64 << 20};
+        sqlite3_wal_hook(s->c.db, on_log, &s->c);
         *ret = s;
         return true;
 }
@@ -403,7 +433,7 @@ static void leave_log(struct connection *c)
 {
         _cleanup_arena_ struct arena *a = arena_new();
         struct stat st;
-        if (stat(arena_printf(a, "%s-wal", c->path).p, &st) == 0 && st.st_size <= LOG_BYTES_LEFT)
+        if (c->log_bytes ? c->log_bytes <= LOG_BYTES_LEFT : stat(arena_printf(a, "%s-wal", c->path).p, &st) == 0 && st.st_size <= LOG_BYTES_LEFT + LOG_BYTES_AHEAD)
                 sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 

@@ -60,6 +60,7 @@ struct connection {
         sqlite3 *db;
         char *path;
         bool writes;
+        int64_t log_bytes, log_end; /* of the write-ahead log: used, and as far as it is filled up */
         sqlite3_stmt *statements[STATEMENTS];
 };
 
