@@ -44,8 +44,10 @@ static uint64_t big_endian(const unsigned char *p, size_t n) {
 static void sha1_block(uint32_t h[5], const unsigned char *p) {
         static const uint32_t k[] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
         uint32_t w[80], a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
-        for (size_t i = 0; i < 80; i++)
-                w[i] = i < 16 ? (uint32_t)big_endian(p + 4 * i, 4) : turn(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 31);
+        for (size_t i = 0; i < 16; i++)
+                w[i] = (uint32_t)big_endian(p + 4 * i, 4);
+        for (size_t i = 16; i < 80; i++)
+                w[i] = turn(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 31);
         for (size_t i = 0; i < 80; i++) {
                 uint32_t f = i < 20 ? (b & c) | (~b & d) : i < 40 || i >= 60 ? b ^ c ^ d : (b & c) | (b & d) | (c & d);
                 uint32_t t = turn(a, 27) + f + e + k[i / 20] + w[i];

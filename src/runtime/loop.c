@@ -235,7 +235,9 @@ bool rt_step(struct live_run *r, const struct event *event, struct error *e)
                 rt->continuing = r;
                 r->refs++;
         }
-        struct wall wake = r->ending ? (struct wall){0} : engine_wake_at(r->engine);
+        struct wall wake = {0};
+        if (!r->ending)
+                wake = engine_wake_at(r->engine);
         if (wake.us != r->wake.us) {
                 bool was_first = r->wake.us && r->wake.us == rt->wake.us;
                 r->wake = wake;

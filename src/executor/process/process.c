@@ -83,11 +83,11 @@ static struct known *known_get(struct executor *x, struct str key) { return *slo
 
 static struct known *known_add(struct executor *x, struct str key)
 {
-        struct known **p = slot(x, key);
-        if (*p)
-                return *p;
+        struct known **p = slot(x, key), *k = *p;
+        if (k)
+                return k;
         struct arena *a = arena_new();
-        struct known *k = *p = ARENA_NEW(a, struct known);
+        *p = k = ARENA_NEW(a, struct known);
         k->arena = a;
         k->key = arena_str(a, key);
         k->order = BUF(FRAME_MAX);
