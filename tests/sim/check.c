@@ -60,18 +60,19 @@ static void check_begin(const struct sim_store *s, const struct workflow *w, con
                 must_be_settled(s, w, graph, r, t->deps[i]);
 }
 
-/* Fail-fast: what waited for its graph's limit does not begin once a failure of an earlier step counts. */
+/* Fail-fast: what still waited for its graph's limit when a failure of another step counted does not begin. */
 static void check_fail_fast(const struct sim_store *s, const struct workflow *w, const struct sim_row *r)
 {
         const struct sim_row *p = &s->rows[r->row.parent];
         if (!r->waited || r->row.epoch > 0 || r->row.role != NODE_ROLE_TASK || p->row.kind != NODE_KIND_GRAPH || !w->templates[p->row.template].fail_fast)
                 return;
         const struct template *graph = &w->templates[p->row.template];
+        uint64_t until = r->waited == STILL_WAITS ? s->writes : r->waited;
         for (uint32_t i = 0; i < graph->tasks_n; i++) {
                 uint32_t no = store_find(s, sim_ident(r->parent_ident, NODE_ROLE_TASK, i, 0));
                 enum node_state state = no ? s->rows[no].row.state : NODE_PENDING;
                 bool counts = node_state_bad(state) && !(graph->tasks[i].continue_on & (state == NODE_ERROR ? RESULT_ERRORED : RESULT_FAILED));
-                if (counts && s->rows[no].ended < s->writes)
+                if (counts && s->rows[no].ended < until)
                         sim_fail("node %u began after node %u, of the same graph, that fails fast, had failed", r->row.no, no);
         }
 }

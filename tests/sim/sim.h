@@ -91,16 +91,17 @@ struct sim_row {
         bool live;                        /* exists in the current epoch */
         int32_t active;                   /* leaves and graphs below that take a place under its limit */
         uint32_t checked_epoch;           /* +1: check_delta has seen it start in this epoch */
-        bool waited;                      /* it was held back by the limit of its graph */
+        uint64_t waited;                  /* the limit of its graph held it back, until this value of `writes`; STILL_WAITS; 0: never */
         uint64_t ended;                   /* `writes` when it became final */
 };
+#define STILL_WAITS UINT64_MAX
 struct sim_store {
         struct arena *arena;
         const struct workflow *w;
         struct run_row run;
         struct sim_row *rows; uint32_t rows_n, rows_cap; /* by number; [0] unused */
         uint32_t history_n;
-        struct sim_undo { uint32_t no; bool existed, live, waited; uint64_t ended; struct node_row row; } *undo; uint32_t undo_n, undo_cap;
+        struct sim_undo { uint32_t no; bool existed, live; uint64_t waited, ended; struct node_row row; } *undo; uint32_t undo_n, undo_cap;
         struct run_row undo_run; bool undo_run_set;
         uint64_t commits, writes;
         bool exact;                       /* no crashes: times are what they would be */

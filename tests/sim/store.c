@@ -252,13 +252,16 @@ static void write_row(struct sim_store *s, const struct node_row *row) {
                 r->parent_ident = row->parent == 0 ? IDENT_ROOT : s->rows[row->parent].ident;
                 r->ident = sim_ident(r->parent_ident, row->role, row->task, row->index);
                 r->active = 0;
-                r->waited = false;
+                r->waited = 0;
                 r->row.no = row->no;
                 index_put(s, row->no);
         }
         r->row = copy_row(row, s->arena);
         r->live = true;
-        r->waited |= row->state == NODE_WAITING && str_eq_c(row->reason, "waits for the parallelism of its template");
+        if (row->state == NODE_WAITING && str_eq_c(row->reason, "waits for the parallelism of its template"))
+                r->waited = STILL_WAITS;
+        else if (r->waited == STILL_WAITS)
+                r->waited = s->writes;
         if (node_state_final(row->state) && !was_final)
                 r->ended = s->writes;
         if (is_active(r))
