@@ -37,17 +37,20 @@ struct sqlite_values {
         EVP_MD_CTX *ctx;
 };
 
-static void digest(EVP_MD_CTX *ctx, const EVP_MD *md, struct str bytes, uint8_t ret[HASH_BYTES])
+/* Most runs have no value that is long enough, and OpenSSL takes a millisecond to begin. */
+static void digest(struct sqlite_values *v, struct str bytes, uint8_t ret[HASH_BYTES])
 {
-        if (EVP_DigestInit_ex(ctx, md, NULL) != 1 || EVP_DigestUpdate(ctx, bytes.p, bytes.n) != 1 ||
-            EVP_DigestFinal_ex(ctx, ret, NULL) != 1)
+        if (!v->md && (!(v->md = EVP_MD_fetch(NULL, "SHA256", NULL)) || !(v->ctx = EVP_MD_CTX_new())))
+                abort();
+        if (EVP_DigestInit_ex(v->ctx, v->md, NULL) != 1 || EVP_DigestUpdate(v->ctx, bytes.p, bytes.n) != 1 ||
+            EVP_DigestFinal_ex(v->ctx, ret, NULL) != 1)
                 abort();
 }
 
 struct sqlite_values *values_new(void)
 {
         struct sqlite_values *v = calloc(1, sizeof *v);
-        if (!v || !(v->md = EVP_MD_fetch(NULL, "SHA256", NULL)) || !(v->ctx = EVP_MD_CTX_new()))
+        if (!v)
                 abort();
         return v;
 }
@@ -231,7 +234,7 @@ bool values_put(struct store *s, struct str bytes, enum value_limit limit, const
         uint8_t hash[HASH_BYTES];
         if ((limit == VALUE_SINGLE && !values_fits(s, bytes, what, name, e)) || (!k->loaded && !load(s, k, e)))
                 return false;
-        digest(v->ctx, v->md, bytes, hash);
+        digest(v, bytes, hash);
         if (k->entries_n) {
                 const struct entry *at = slot(k, hash);
                 if (at->no) {

@@ -40,6 +40,7 @@ struct shepherd {
         struct str scratch_prefix;
         struct cgroups cgroups;
         bool owner_waits;          /* for the socket to be writable */
+        bool urgent;               /* what is to be told is more than that tasks have begun */
         struct buf in, out, lines; /* lines: of the journal */
         struct buf frame;          /* being made */
         struct task *table[BUCKETS];
@@ -128,7 +129,7 @@ static void journal_now(struct shepherd *s)
 
 /* ---- telling ---- */
 
-static void tell_task(struct shepherd *s, const struct task *t)
+static void tell_task(struct shepherd *s, struct task *t)
 {
         if (s->owner < 0)
                 return;
@@ -151,6 +152,8 @@ static void tell_task(struct shepherd *s, const struct task *t)
                         field_put(b, FIELD_MESSAGE, str_from(t->message));
         }
         frame_put(&s->out, buf_str(b));
+        s->urgent |= t->ended || t->told;
+        t->told = true;
 }
 
 static void epoll_set(struct shepherd *s, int op, int fd, uint32_t events, void *what)
@@ -177,10 +180,12 @@ static void owner_gone(struct shepherd *s)
         buf_clear(&s->out);
 }
 
+/* That a task has begun can wait as long as its pipes are not watched: one that ends before is told of in one piece. */
 static void tell_now(struct shepherd *s)
 {
-        if (s->owner < 0 || !s->out.n)
+        if (s->owner < 0 || !s->out.n || (!s->urgent && !s->owner_waits && s->unwatched))
                 return;
+        s->urgent = false;
         journal_now(s);
         if (!frame_flush(s->owner, &s->out)) {
                 owner_gone(s); /* it comes back and is told everything */
@@ -505,6 +510,7 @@ static void tell_unknown(struct shepherd *s, struct str key)
         field_put(&s->frame, FIELD_KEY, key);
         field_put(&s->frame, FIELD_END, (struct str){&unknown, 1});
         frame_put(&s->out, buf_str(&s->frame));
+        s->urgent = true;
 }
 
 static void stop(struct shepherd *s, struct str key)
@@ -697,6 +703,7 @@ static void greet(struct shepherd *s, int fd)
         buf_clear(&s->frame);
         field_int(&s->frame, FIELD_GREETED, 1);
         frame_put(&s->out, buf_str(&s->frame));
+        s->urgent = true;
 }
 
 static void accept_owner(struct shepherd *s)

@@ -16,6 +16,7 @@ struct task {
         bool wants_result, log_full, stopping;
         bool grouped;              /* it has a control group */
         bool watched;              /* its ducts are in the event queue */
+        bool told;                 /* its owner knows that it began, or will in a moment */
         bool exited;               /* the main process is gone */
         bool ended;                /* all are, and it is journaled */
         int log;
