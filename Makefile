@@ -1,8 +1,9 @@
 # A thin front of Meson: each target is one line of the README.
 BUILD_PACKAGES = gcc meson ninja-build pkg-config python3 libuv1-dev libyaml-dev libpcre2-dev libssl-dev libsqlite3-dev uthash-dev
-CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev libjson-c-dev sqlite3
+CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev libjson-c-dev sqlite3 python3-venv
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 DESTDIR ?=
+SINCE ?= HEAD
 
 .PHONY: all demo check fuzz bench format lint install deb clean packages check-packages
 
@@ -39,7 +40,7 @@ bench: all
 
 format:
 	$(call need,clang-format,formatting)
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git clang-format --quiet $(SINCE) -- src tests bench
 
 lint:
 	$(call need,cppcheck,checking)
