@@ -230,6 +230,7 @@ bool argo_eval(const struct expr *x, struct vars *v, struct xvalue *ret, struct 
 bool argo_task_view(const struct vars *v, const struct argo_name *n, struct node_view *ret);
 const struct argo_name *argo_find_name(const struct argo_template *t, struct str name);
 const char *argo_phase(enum node_state s);
+const char *argo_run_phase(enum run_state s);
 
 /* loops.c */
 bool argo_items(const struct argo_task *t, struct vars *v, struct items *ret, struct error *e);

@@ -70,28 +70,6 @@ static void put_progress(struct json *j, uint32_t done, uint32_t all)
 
 /* ---- metadata ---- */
 
-static const char *run_phase(enum run_state s)
-{
-        switch (s) {
-        case RUN_QUEUED:
-                return "Pending";
-        case RUN_RUNNING:
-        case RUN_SUSPENDED:
-        case RUN_STOPPING:
-                return "Running";
-        case RUN_SUCCEEDED:
-                return "Succeeded";
-        case RUN_ERROR:
-                return "Error";
-        case RUN_FAILED:
-        case RUN_STOPPED:
-        case RUN_TERMINATED:
-        case RUN_STATES:
-                break;
-        }
-        return "Failed";
-}
-
 struct outcome { const char *phase; struct str message; bool completed; };
 
 static void put_texts(struct json *j, const struct value *map, const char *own)
@@ -379,7 +357,7 @@ static const struct argo_node *exit_handler(const struct argo_nodes *v)
 /* Argo's workflow ends as its root node does, unless it was stopped or its exit handler failed. */
 static struct outcome outcome_of(const struct run_row *run, const struct argo_nodes *v, struct arena *a)
 {
-        struct outcome end = {run_phase(run->state), run->state == RUN_QUEUED ? run->reason : STR_NONE, run_state_final(run->state)};
+        struct outcome end = {argo_run_phase(run->state), run->state == RUN_QUEUED ? run->reason : STR_NONE, run_state_final(run->state)};
         const struct argo_node *root = v->root == ARGO_NO_NODE ? NULL : &v->p[v->root], *handler = exit_handler(v);
         if (!end.completed || run->state == RUN_SUCCEEDED)
                 return end;

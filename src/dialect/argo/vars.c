@@ -35,7 +35,7 @@ const char *argo_phase(enum node_state s)
         return "";
 }
 
-static const char *run_phase(enum run_state s)
+const char *argo_run_phase(enum run_state s)
 {
         switch (s) {
         case RUN_QUEUED:
@@ -143,7 +143,7 @@ static struct str status_of_run(const struct vars *v)
         if (told)
                 return told->text;
         if (v->site->hook && !v->site->graph)
-                return str_from(run_phase(v->site->run->state));
+                return str_from(argo_run_phase(v->site->run->state));
         /* Argo has given the workflow no phase yet when it looks at it for the first time. */
         return v->site->now.us <= v->site->run->started_at.us ? STR("") : STR("Running");
 }

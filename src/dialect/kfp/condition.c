@@ -11,34 +11,16 @@ const struct kfp_expr *kfp_expr_compile(struct str text, struct arena *a, struct
 
 /* Numbers of KFP are doubles, whatever their declared type: 7 / 2 is 3.5 when the 7 is a value. A whole number becomes an integer where
  * an expression gets it, so that its text says otherwise here; one that a double cannot hold stays what it is. */
-static struct value doubles(const struct value *v, struct arena *a)
+static struct value with_point(const struct value *v, struct arena *a)
 {
         struct value out = *v;
         int64_t i;
-        switch (v->kind) {
-        case VALUE_NUMBER:
-                if (str_to_i64(v->text, &i) && i >= -(INT64_C(1) << 53) && i <= INT64_C(1) << 53)
-                        out.text = arena_printf(a, "%lld.0", (long long)i);
-                break;
-        case VALUE_LIST:
-                out.list.items = ARENA_ARRAY(a, struct value, v->list.n + 1);
-                for (size_t k = 0; k < v->list.n; k++)
-                        out.list.items[k] = doubles(&v->list.items[k], a);
-                break;
-        case VALUE_MAP:
-                out.map.members = ARENA_ARRAY(a, struct value_member, v->map.n + 1);
-                for (size_t k = 0; k < v->map.n; k++) {
-                        out.map.members[k] = v->map.members[k];
-                        out.map.members[k].value = doubles(&v->map.members[k].value, a);
-                }
-                break;
-        case VALUE_NULL:
-        case VALUE_BOOL:
-        case VALUE_STRING:
-                break;
-        }
+        if (str_to_i64(v->text, &i) && i >= -(INT64_C(1) << 53) && i <= INT64_C(1) << 53)
+                out.text = arena_printf(a, "%lld.0", (long long)i);
         return out;
 }
+
+static struct value doubles(const struct value *v, struct arena *a) { return kfp_map_numbers(v, with_point, a); }
 
 static struct value parameter_values(const struct bindings *in, struct arena *a)
 {

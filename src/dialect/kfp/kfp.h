@@ -124,6 +124,8 @@ bool kfp_type_parse(struct str name, enum kfp_type *ret);
 const char *kfp_type_name(enum kfp_type t); /* for people: "an integer" */
 /* What the SDK wrote for a constant of this type: it leaves the text 1e3 unquoted, which is a number for everybody else. */
 const struct value *kfp_written(const struct value *v, enum kfp_type type, struct arena *a);
+/* The value with `number` asked for each number in it, at any depth. */
+struct value kfp_map_numbers(const struct value *v, struct value (*number)(const struct value *, struct arena *), struct arena *a);
 /* Whole numbers without a fraction, also within lists and structs, as protobuf's JSON writes them. */
 struct value kfp_normal(const struct value *v, struct arena *a);
 struct val kfp_val(const struct value *v, struct arena *a);      /* strings raw, anything else its JSON */

@@ -47,23 +47,23 @@ static struct value normal_number(const struct value *v, struct arena *a)
 }
 
 /* Depth is bounded by the reader of the document or of the JSON text. */
-struct value kfp_normal(const struct value *v, struct arena *a)
+struct value kfp_map_numbers(const struct value *v, struct value (*number)(const struct value *, struct arena *), struct arena *a)
 {
         struct value out = *v;
         switch (v->kind) {
         case VALUE_NUMBER:
-                out = normal_number(v, a);
+                out = number(v, a);
                 break;
         case VALUE_LIST:
                 out.list.items = ARENA_ARRAY(a, struct value, v->list.n + 1);
                 for (size_t i = 0; i < v->list.n; i++)
-                        out.list.items[i] = kfp_normal(&v->list.items[i], a);
+                        out.list.items[i] = kfp_map_numbers(&v->list.items[i], number, a);
                 break;
         case VALUE_MAP:
                 out.map.members = ARENA_ARRAY(a, struct value_member, v->map.n + 1);
                 for (size_t i = 0; i < v->map.n; i++) {
                         out.map.members[i] = v->map.members[i];
-                        out.map.members[i].value = kfp_normal(&v->map.members[i].value, a);
+                        out.map.members[i].value = kfp_map_numbers(&v->map.members[i].value, number, a);
                 }
                 break;
         case VALUE_NULL:
@@ -73,6 +73,8 @@ struct value kfp_normal(const struct value *v, struct arena *a)
         }
         return out;
 }
+
+struct value kfp_normal(const struct value *v, struct arena *a) { return kfp_map_numbers(v, normal_number, a); }
 
 const struct value *kfp_written(const struct value *v, enum kfp_type type, struct arena *a)
 {
