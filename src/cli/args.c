@@ -91,6 +91,8 @@ static bool take_option(const struct command_def *def, struct args *x, int argc,
                         return error_set(e, ERROR_USAGE, "%.*s needs a value: %s", STR_FMT(name), o->argument);
                 value = str_from(argv[*at]);
         }
+        if (o->argument && !value.n)
+                return error_set(e, ERROR_USAGE, "%s is given without a value: %s is empty", o->name, o->argument);
         if (x->given[i] && !o->many && o->argument)
                 return error_set(e, ERROR_USAGE, "%s is given twice", o->name);
         x->given[i] = true;
@@ -117,6 +119,9 @@ bool args_parse(const struct command_def *def, int argc, char **argv, struct arg
                 return true;
         if (x->words_n < def->words_min)
                 return error_set(e, ERROR_USAGE, "`weft %s` needs %s; `weft help %s` shows how", def->name, def->arguments, def->name);
+        for (size_t i = 0; i < x->words_n; i++)
+                if (!x->words[i].n) /* an unset variable of a script: it must not name the newest run */
+                        return error_set(e, ERROR_USAGE, "`weft %s` takes %s, and word %zu is empty", def->name, def->arguments[0] ? def->arguments : "nothing", i + 1);
         if (x->words_n > def->words_max)
                 return error_set(e, ERROR_USAGE, "`weft %s` does not know what to do with \"%.*s\"; it takes: %s", def->name, STR_FMT(x->words[def->words_max]),
                                  def->arguments[0] ? def->arguments : "nothing");

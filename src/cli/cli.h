@@ -67,8 +67,11 @@ int exit_of(enum run_state s);
 bool settings_of(const struct args *a, struct settings *ret, struct error *e);
 bool folder_of(const struct args *a, bool create, struct str *ret, struct error *e);
 void problems_print(const struct problems *p, struct str file);
-/* Writes everything or gives up: a reader that went away is no failure. */
+/* Writes everything or gives up; so does every later one. */
 void put_out(struct str s);
+void put_flush(void); /* what was printed with printf */
+/* The exit status, when all has been printed: a reader that went away is no failure, a full disk is one. */
+int put_status(int status);
 
 /* reader.c: what is stored */
 struct view_store { struct arena *arena; struct settings settings; struct str folder; struct store_reader *reader; };

@@ -156,7 +156,7 @@ static bool print_all(struct logs *l, struct error *e)
                         attempt_log(l, n, k, label);
         }
         free(list.p);
-        fflush(stdout);
+        put_flush();
         return ok;
 }
 

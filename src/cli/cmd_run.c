@@ -31,8 +31,8 @@ bool params_of(struct args *a, struct bindings *ret, struct error *e)
                 return false;
         for (size_t i = 0; i < a->many[OPT_PARAM].n; i++) {
                 struct str value = a->many[OPT_PARAM].p[i], name = str_cut(&value, '=');
-                if (!value.p)
-                        return error_set(e, ERROR_USAGE, "-p wants NAME=VALUE, not \"%.*s\"", STR_FMT(name));
+                if (!value.p || !name.n)
+                        return error_set(e, ERROR_USAGE, "-p wants NAME=VALUE, not \"%.*s\"", STR_FMT(a->many[OPT_PARAM].p[i]));
                 if (!str_is_utf8(value))
                         return error_set(e, ERROR_INVALID, "the value of parameter %.*s is not UTF-8 text", STR_FMT(name));
                 param_set(a, ret, &cap, name, val_text(value));

@@ -194,9 +194,14 @@ static void on_timer(uv_timer_t *t)
                 tree_draw(s->tree);
 }
 
-static void session_begin(struct session *s)
+static bool session_begin(struct session *s)
 {
-        uv_loop_init(&s->loop);
+        int why = uv_loop_init(&s->loop);
+        if (why < 0) {
+                say("cannot begin: %s", uv_strerror(why));
+                s->failed = true;
+                return false;
+        }
         s->loop.data = s;
         uv_timer_init(&s->loop, &s->timer);
         uv_signal_init(&s->loop, &s->interrupt);
@@ -207,6 +212,7 @@ static void session_begin(struct session *s)
         uv_signal_start(&s->interrupt, on_interrupt, SIGINT);
         uv_signal_start(&s->terminate, on_interrupt, SIGTERM);
         uv_signal_start(&s->hangup, on_interrupt, SIGHUP);
+        return true;
 }
 
 static void session_close_handles(struct session *s)
@@ -261,7 +267,8 @@ static int own(struct session *s, struct str folder, int lock)
         struct runtime_options o = {.folder = folder, .self_exe = str_from(self_exe(args->arena)), .settings = &s->settings, .store = backends.store, .executor = x};
         if (!x)
                 return fail(&e);
-        session_begin(s);
+        if (!session_begin(s))
+                return EXIT_WEFT;
         if (!runtime_open(&o, &s->loop, &s->runtime, &e)) {
                 session_close_handles(s);
                 uv_run(&s->loop, UV_RUN_DEFAULT);
@@ -355,7 +362,8 @@ static int reach(struct session *s)
         arena_free(a);
         if (s->lost)
                 return EXIT_WEFT;
-        session_begin(s);
+        if (!session_begin(s))
+                return EXIT_WEFT;
         s->in = BUF(64u << 20);
         uv_poll_init(&s->loop, &s->poll, s->fd);
         s->poll.data = s;
@@ -398,7 +406,7 @@ static void print_outputs(struct session *s, struct str uid)
                         struct str shown = x->kind == VALUE_STRING ? x->text : json_text(x, JSON_COMPACT, a);
                         printf("%.*s = %.*s\n", STR_FMT(v.map.members[i].key), STR_FMT(shown));
                 }
-        fflush(stdout);
+        put_flush();
         workflow_free(w);
         free(nodes.p);
 }
@@ -444,8 +452,7 @@ int drive(struct drive *d)
         struct error e;
         struct str folder;
         int lock = -1, status = EXIT_WEFT;
-        bool owned;
-        signal(SIGPIPE, SIG_IGN);
+        bool owned = false;
         if (!settings_of(d->args, &s.settings, &e) || !folder_of(d->args, true, &folder, &e))
                 return fail(&e);
         if (d->follow && (str_eq_c(d->output, "tree") || !d->output.n)) {
@@ -455,6 +462,7 @@ int drive(struct drive *d)
         for (int tries = 0; tries < 200; tries++) {
                 if (!data_lock(folder, &lock, &owned, &e)) {
                         status = fail(&e);
+                        s.failed = true;
                         break;
                 }
                 if (owned) {

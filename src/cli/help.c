@@ -1,6 +1,9 @@
 /* Help, shell completion and the man page: all from the tables. */
 #include "cli/cmd.h"
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct backends backends;
 
@@ -148,13 +151,40 @@ static void words_of(uint32_t options)
 
 static bool takes_run(const struct command_def *d) { return strncmp(d->arguments, "RUN", 3) == 0; }
 
+static void command_words(void)
+{
+        for (size_t i = 0; command_table[i]; i++)
+                if (!command_table[i]->hidden)
+                        printf("%s ", command_table[i]->name);
+}
+
+/* What stands for a command's words in bash. */
+static void bash_words(const struct command_def *d)
+{
+        if (takes_run(d)) { /* of the data folder that the line names */
+                printf("local i data=(); for ((i = 2; i < COMP_CWORD; i++)); do case ${COMP_WORDS[i]} in -d|--data) data=(--data \"${COMP_WORDS[i+1]}\");; esac; done\n"
+                       "            COMPREPLY=($(compgen -W \"$(weft list -o quiet \"${data[@]}\" 2>/dev/null)\" -- \"$cur\"))");
+                return;
+        }
+        if (strncmp(d->arguments, "FILE", 4) == 0) {
+                printf("local IFS=$'\\n'; COMPREPLY=($(compgen -f -- \"$cur\"))"); /* a name may have spaces */
+                return;
+        }
+        printf("COMPREPLY=($(compgen -W \"");
+        if (d == &cmd_help) {
+                command_words();
+                printf("settings argo kfp");
+        } else if (d == &cmd_completion)
+                printf("bash zsh fish");
+        printf("\" -- \"$cur\"))");
+}
+
 static void bash(void)
 {
         printf("_weft() {\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=${COMP_WORDS[1]}\n"
                "    COMPREPLY=()\n    if [ $COMP_CWORD -eq 1 ]; then COMPREPLY=($(compgen -W \"");
-        for (size_t i = 0; command_table[i]; i++)
-                printf("%s ", command_table[i]->name);
-        printf("\" -- \"$cur\")); return; fi\n    case $prev in\n");
+        command_words();
+        printf("\" -- \"$cur\")); return; fi\n    case $prev in\n    --data|-d) local IFS=$'\\n'; COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n    --params) local IFS=$'\\n'; COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n");
         for (int i = 0; i < OPTIONS; i++)
                 if (option_table[i].choices)
                         printf("    %s) COMPREPLY=($(compgen -W \"%s\" -- \"$cur\")); return;;\n", option_table[i].name, option_table[i].choices);
@@ -162,10 +192,9 @@ static void bash(void)
         for (size_t i = 0; command_table[i]; i++) {
                 printf("    %s) if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"", command_table[i]->name);
                 words_of(command_table[i]->options);
-                if (takes_run(command_table[i]))
-                        printf("\" -- \"$cur\")); else COMPREPLY=($(compgen -W \"$(weft list -o quiet 2>/dev/null)\" -- \"$cur\")); fi;;\n");
-                else
-                        printf("\" -- \"$cur\")); else COMPREPLY=($(compgen -f -- \"$cur\")); fi;;\n");
+                printf("\" -- \"$cur\")); else\n            ");
+                bash_words(command_table[i]);
+                printf("; fi;;\n");
         }
         printf("    esac\n}\ncomplete -o filenames -F _weft weft\n");
 }
@@ -226,6 +255,10 @@ static void roff(const char *s)
                         fputs("\\-", stdout);
                 else if (*s == '\\')
                         fputs("\\e", stdout);
+                else if (strncmp(s, "…", strlen("…")) == 0) { /* for a groff that is not told of UTF-8 */
+                        fputs("...", stdout);
+                        s += strlen("…") - 1;
+                }
                 else
                         putchar(*s);
                 start = *s == '\n';
@@ -237,7 +270,9 @@ static int man(struct args *a)
         printf(".TH WEFT 1 \"\" \"weft %s\" \"User Commands\"\n.SH NAME\nweft \\- run Argo workflows and KFP pipelines\n.SH SYNOPSIS\n.B weft\nCOMMAND [OPTIONS] ...\n.SH COMMANDS\n", WEFT_VERSION);
         for (size_t i = 0; command_table[i]; i++) {
                 const struct command_def *d = command_table[i];
-                printf(".SS \"weft %s %s\"\n", d->name, d->arguments);
+                printf(".SS \"weft %s%s", d->name, d->arguments[0] ? " " : "");
+                roff(d->arguments);
+                printf("\"\n");
                 roff(d->summary);
                 printf(".\n");
                 if (d->text) {
@@ -252,7 +287,7 @@ static int man(struct args *a)
                                 if (o->letter)
                                         printf("\\-%c, ", o->letter);
                                 roff(o->name);
-                                printf(" %s\n", o->argument ? o->argument : "");
+                                printf("%s%s\n", o->argument ? " " : "", o->argument ? o->argument : "");
                                 roff(o->help);
                                 printf("\n");
                         }
@@ -276,9 +311,23 @@ const struct command_def cmd_completion = {"completion", "SHELL", "print the com
                                            BIT(OPT_HELP), 1, 1, completion, false};
 const struct command_def cmd_man = {"man", "", "print the manual page", NULL, BIT(OPT_HELP), 0, 0, man, true};
 
+/* A database must not be opened as a standard stream that was closed: what is printed would be written into it.
+ * A file that may not grow and a reader that went away are errors of a write, and no signals. */
+static void streams_ready(void)
+{
+        int fd;
+        while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO) {
+        }
+        if (fd >= 0)
+                close(fd);
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN);
+}
+
 int cli_main(int argc, char **argv)
 {
         struct error e;
+        streams_ready();
         if (argc < 2) {
                 help_overview();
                 return EXIT_USAGE;
@@ -300,8 +349,6 @@ int cli_main(int argc, char **argv)
                 status = EXIT_OK;
         } else
                 status = def->function(&a);
-        if (fflush(stdout) != 0 && status == EXIT_OK)
-                status = EXIT_WEFT;
         arena_free(a.arena);
-        return status;
+        return put_status(status);
 }

@@ -1,6 +1,8 @@
 /* Reading what is stored. */
 #include "cli/cli.h"
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 bool store_view_open(struct view_store *v, const struct args *a, bool *ret_exists, struct error *e)
@@ -11,9 +13,9 @@ bool store_view_open(struct view_store *v, const struct args *a, bool *ret_exist
                 return false;
         struct store_settings s = runtime_store_settings(v->folder, &v->settings, false, v->arena);
         if (access(arena_cstr(v->arena, s.path), F_OK) < 0)
-                return true;
-        *ret_exists = true;
-        return backends.store->reader_open(&s, &v->reader, e);
+                return errno == ENOENT || error_set(e, ERROR_IO, "cannot read the data folder %.*s: %s", STR_FMT(v->folder), strerror(errno));
+        *ret_exists = backends.store->reader_open(&s, &v->reader, e);
+        return *ret_exists || e->kind == ERROR_NOT_FOUND; /* a file in which nothing was stored yet: its maker was killed, or is just at it */
 }
 
 void store_view_close(struct view_store *v)

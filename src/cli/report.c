@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void say(const char *format, ...)
@@ -32,18 +33,39 @@ int exit_of(enum run_state s)
         return s == RUN_SUCCEEDED ? EXIT_OK : EXIT_RUN_FAILED;
 }
 
+static int out_errno; /* of the first write that failed */
+
+void put_flush(void)
+{
+        if (fflush(stdout) != 0 && !out_errno)
+                out_errno = errno;
+}
+
 void put_out(struct str s)
 {
-        fflush(stdout);
-        while (s.n) {
+        put_flush();
+        while (s.n && !out_errno) {
                 ssize_t n = write(STDOUT_FILENO, s.p, s.n);
                 if (n < 0 && (errno == EINTR || errno == EAGAIN))
                         continue;
-                if (n < 0)
+                if (n < 0) {
+                        out_errno = errno;
                         return;
+                }
                 s.p += n;
                 s.n -= (size_t)n;
         }
+}
+
+int put_status(int status)
+{
+        put_flush();
+        if (ferror(stdout) && !out_errno)
+                out_errno = EIO;
+        if (!out_errno || out_errno == EPIPE)
+                return status;
+        say("cannot write to standard output: %s; what is printed is not whole", strerror(out_errno));
+        return status == EXIT_OK ? EXIT_WEFT : status;
 }
 
 bool settings_of(const struct args *a, struct settings *ret, struct error *e)

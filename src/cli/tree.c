@@ -389,14 +389,7 @@ static void rewind_screen(struct tree *t)
 
 static void flush_out(struct tree *t)
 {
-        struct str s = buf_str(&t->out);
-        while (s.n) {
-                ssize_t n = write(t->fd, s.p, s.n);
-                if (n <= 0)
-                        break;
-                s.p += n;
-                s.n -= (size_t)n;
-        }
+        put_out(buf_str(&t->out));
         buf_clear(&t->out);
 }
 

@@ -149,7 +149,7 @@ static void site_base(struct run *r, struct scope *scope, struct site *ret)
         *scope = (struct scope){.run = r};
         r->view.state = r->row.state;
         r->view.globals = r->globals ? &r->globals->b : NULL;
-        *ret = (struct site){.workflow = r->w, .run = &r->view, .scope = scope, .ops = &ops, .now = r->now, .arena = r->arena};
+        *ret = (struct site){.workflow = r->w, .run = &r->view, .scope = scope, .ops = &ops, .now = r->now, .arena = r->arena, .items_max = r->set.items_max};
 }
 
 static const struct bindings nothing;

@@ -70,6 +70,7 @@ struct site {
         struct wall now;
         uint64_t seed;
         struct arena *arena;
+        uint32_t items_max;                    /* of one fan-out: a list that would be longer is not built; 0: not known */
 
         /* The call: questions 1 to 4 and hooks */
         const struct template *graph;          /* innermost graph template around the call; NULL for the root call and its hooks */

@@ -85,7 +85,7 @@ bool data_folder(struct str option, bool create, struct arena *a, struct str *re
         const char *weft = getenv("WEFT_DATA"), *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
         struct str path = option.n          ? option
                           : weft && *weft   ? str_from(weft)
-                          : xdg && *xdg     ? arena_printf(a, "%s/weft", xdg)
+                          : xdg && *xdg == '/' ? arena_printf(a, "%s/weft", xdg)
                           : home && *home   ? arena_printf(a, "%s/.local/share/weft", home)
                                             : STR_NONE;
         if (!path.n)

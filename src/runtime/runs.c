@@ -51,7 +51,7 @@ void run_drop(struct live_run *r)
 
 /* ---- names ---- */
 
-enum { NAME_MAX_BYTES = 253, SUFFIX = 5 };
+enum { NAME_MAX_BYTES = 253, NAMESPACE_MAX_BYTES = 63, SUFFIX = 5 };
 
 static struct str dns_safe(struct str s, struct arena *a)
 {
@@ -149,6 +149,16 @@ static bool compile_run(struct live_run *r, const struct submission *s, struct e
         return r->workflow != NULL;
 }
 
+static bool namespace_check(struct str s, struct error *e)
+{
+        bool good = s.n <= NAMESPACE_MAX_BYTES;
+        for (size_t i = 0; i < s.n; i++) {
+                char c = s.p[i];
+                good &= (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && i && i + 1 < s.n);
+        }
+        return good || error_set(e, ERROR_USAGE, "\"%.*s\" cannot be a namespace: at most %d lower-case letters, digits and '-', with a letter or digit at both ends", STR_FMT(s), NAMESPACE_MAX_BYTES);
+}
+
 bool run_create(struct runtime *rt, const struct command *c, struct live_run **ret, bool *ret_renamed, struct error *e)
 {
         char uid[37];
@@ -161,7 +171,7 @@ bool run_create(struct runtime *rt, const struct command *c, struct live_run **r
         struct command named = *c;
         if (!s.ns.n)
                 s.ns = named.submission.ns = rt->o.settings->text[SET_NAMESPACE];
-        bool ok = choose_name(rt, &named, scratch, &s.name, ret_renamed, e);
+        bool ok = namespace_check(s.ns, e) && choose_name(rt, &named, scratch, &s.name, ret_renamed, e);
         if (!ok) {
                 arena_free(scratch);
                 return false;

@@ -387,6 +387,19 @@ static bool is_frozen(const char *path)
         return access(where, W_OK) != 0 && denied(errno) && stat(arena_printf(a, "%s-wal", path).p, &log) != 0 && errno == ENOENT;
 }
 
+/* A process that is killed while it makes the file, or its log, leaves a change that SQLite takes back before anything is read; a connection
+ * that only reads may not, so one that could write does it. */
+static bool finish_killed(const char *path)
+{
+        sqlite3 *db = NULL;
+        bool good = access(path, W_OK) == 0 && sqlite3_open_v2(path, &db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK;
+        if (good)
+                sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+        good = good && sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) == SQLITE_OK;
+        sqlite3_close(db);
+        return good;
+}
+
 bool sqlite_connect(const struct store_settings *settings, bool writes, struct connection *ret, struct error *e)
 {
         struct connection c = {.path = strndup(settings->path.p ? settings->path.p : "", settings->path.n), .writes = writes};
@@ -398,9 +411,14 @@ bool sqlite_connect(const struct store_settings *settings, bool writes, struct c
                 good = error_set(e, ERROR_IO, "opening the database: %s is no file: choose another folder with --data", c.path);
         else if (writes && settings->create)
                 good = create_file(c.path, e);
-        good = good && open_file(&c, !writes && is_frozen(c.path), e) &&
-               (writes ? open_writer(&c, settings->unsafe_no_sync, e) : open_reader(&c, e));
-        if (!good) {
+        bool opened = good && open_file(&c, !writes && is_frozen(c.path), e) &&
+                      (writes ? open_writer(&c, settings->unsafe_no_sync, e) : open_reader(&c, e));
+        if (good && !opened && !writes && e->kind == ERROR_DENIED && finish_killed(c.path)) {
+                sqlite3_close(c.db);
+                c.db = NULL;
+                opened = open_file(&c, false, e) && open_reader(&c, e);
+        }
+        if (!opened) {
                 sqlite_disconnect(&c);
                 return false;
         }

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import Case, HELLO, workflow
+from harness import Case, HELLO, WEFT, workflow
 
 COMMANDS = ["run", "lint", "list", "get", "logs", "stop", "terminate", "retry", "approve", "resume", "delete", "version", "help", "completion"]
 
@@ -85,6 +85,20 @@ class Words(Case):
     def test_completion_completes(self):
         script = self.weft("completion", "bash") + '\nCOMP_WORDS=(weft run --entr); COMP_CWORD=2; _weft; echo "${COMPREPLY[@]}"'
         self.assertIn("--entrypoint", subprocess.run(["bash"], input=script, text=True, stdout=subprocess.PIPE).stdout)
+
+    def test_completion_of_words(self):
+        self.weft("run", self.file(HELLO, "a file.yaml"))
+        script = self.weft("completion", "bash") + """
+complete() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _weft; echo "${#COMPREPLY[@]}:${COMPREPLY[*]}"; }
+weft() { "$WEFT" "$@"; }
+complete weft help le; complete weft help arg; complete weft completion z; complete weft list ""; complete weft run "a f"; complete weft get -d "$PLACE" s; complete weft get -d "$PLACE/x" s
+"""
+        done = subprocess.run(["bash"], input=script.replace("complete -o", "builtin complete -o"), text=True, stdout=subprocess.PIPE, cwd=self.folder,
+                              env=dict(self.environment(), WEFT=WEFT, PLACE=self.data))
+        self.assertEqual(done.stdout.splitlines(), ["0:", "1:argo", "1:zsh", "0:", "1:a file.yaml", "1:sample", "0:"])
+
+    def test_man_is_ascii(self):
+        self.assertTrue(self.weft("man").isascii())
 
     def test_man(self):
         out = self.weft("man")

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEQUENCE_MAX = 1000000 };
+enum { SEQUENCE_MAX = 1000000 }; /* where no limit is known */
 
 static struct str json_string(struct str s, struct arena *a)
 {
@@ -392,9 +392,9 @@ static bool with_sequence(const struct argo_task *t, struct vars *v, struct item
                 return error_set(e, ERROR_INVALID, "neither end nor count was specified in withSequence");
         if (q->format.given && !argo_render(&q->format, v, &format, e))
                 return false;
-        int64_t n;
-        if (__builtin_sub_overflow(end > start ? end : start, end > start ? start : end, &n) || n >= SEQUENCE_MAX)
-                return error_set(e, ERROR_LIMIT, "withSequence: more than %d items", SEQUENCE_MAX);
+        int64_t n, most = v->site->items_max ? v->site->items_max : SEQUENCE_MAX;
+        if (__builtin_sub_overflow(end > start ? end : start, end > start ? start : end, &n) || n >= most)
+                return error_set(e, ERROR_LIMIT, "the fan-out has more than %lld items, the limit (setting engine.items_max)", (long long)most);
         ret->n = (size_t)n + 1;
         ret->texts = arena_alloc_array(v->arena, sizeof *ret->texts, ret->n);
         for (size_t i = 0; i < ret->n; i++) {
