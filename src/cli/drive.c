@@ -280,7 +280,6 @@ static int own(struct session *s, struct str folder, int lock)
         runtime_on_fatal(s->runtime, on_fatal, s);
         if (!runtime_serve(s->runtime, &e))
                 say("%s; other commands cannot reach this run", e.text);
-        name_new_run(s);
         runtime_command(s->runtime, &s->d->command, on_answer, s);
         if (!s->ended && !s->failed)
                 uv_run(&s->loop, UV_RUN_DEFAULT);
@@ -441,7 +440,8 @@ static bool owner_left(struct session *s)
                 if (!s->d->follow)
                         return false;
                 s->d->command = (struct command){.kind = COMMAND_FOLLOW, .run = s->uid};
-        }
+        } else
+                s->d->command.again = true;
         s->lost = s->answered = false;
         return true;
 }
@@ -459,6 +459,7 @@ int drive(struct drive *d)
                 s.drawing = is_terminal(STDOUT_FILENO);
                 s.tree = tree_new(STDOUT_FILENO, s.drawing);
         }
+        name_new_run(&s);
         for (int tries = 0; tries < 200; tries++) {
                 if (!data_lock(folder, &lock, &owned, &e)) {
                         status = fail(&e);

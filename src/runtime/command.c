@@ -55,6 +55,8 @@ struct str command_encode(const struct command *c, struct arena *a)
         flag(&m, "follow", c->follow);
         if (c->kind == COMMAND_RUN) {
                 put(&m, "document", c->document);
+                put(&m, "uid", c->uid);
+                flag(&m, "again", c->again);
                 put(&m, "submission", submission_encode(&c->submission, a));
                 put(&m, "name", c->submission.name);
                 put(&m, "namespace", c->submission.ns);
@@ -91,6 +93,10 @@ bool command_decode(struct str line, struct arena *a, struct command *ret, struc
         if (submission.n && !submission_decode(submission, a, &ret->submission, e))
                 return false;
         ret->document = text_of(&v, "document");
+        ret->uid = text_of(&v, "uid");
+        ret->again = flag_of(&v, "again");
+        if (ret->uid.n && ret->uid.n != 36)
+                return error_set(e, ERROR_USAGE, "\"%.*s\" is no id of a run", STR_FMT(ret->uid));
         ret->submission.name = text_of(&v, "name");
         ret->submission.ns = text_of(&v, "namespace");
         ret->base_name = text_of(&v, "base_name");

@@ -19,8 +19,10 @@ struct command {
         struct str base_name;         /* of the document; a suffix is added when it is taken */
         struct str generate_name;     /* prefix; a suffix is always added */
         struct str executor;          /* the one that the caller wants; empty: any */
+        struct str uid;               /* chosen by who asks, so that asking again makes no second run; empty: the runtime's choice */
+        bool again;                   /* it may have been carried out already: the answer did not arrive */
         /* a child run */
-        struct str uid, parent_run;
+        struct str parent_run;
         uint32_t parent_node, depth;
 };
 

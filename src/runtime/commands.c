@@ -29,11 +29,31 @@ static void accepted(struct runtime *rt, struct live_run *r, bool renamed, comma
         batch_reply(b, done, user, &x, STR_NONE);
 }
 
+/* A run that is asked for again because the answer got lost with the owner: it may be there already, under the id that its maker chose. */
+static bool made_before(struct runtime *rt, const struct command *c, command_done *done, void *user)
+{
+        struct arena *a = arena_new();
+        struct run_row row;
+        struct error e;
+        struct live_run *r = run_find(rt, c->uid);
+        bool stored = !r && run_lookup(rt, c->uid, a, &row, &e), there = r || stored;
+        if (stored && run_state_final(row.state))
+                done(user, &(struct answer){.ok = true, .uid = row.uid, .name = row.name, .state = row.state});
+        else if (stored && !run_load(rt, row.uid, false, &r, &e))
+                refuse(done, user, &e);
+        else if (there)
+                accepted(rt, r, false, done, user);
+        arena_free(a);
+        return there;
+}
+
 static void command_run(struct runtime *rt, const struct command *c, command_done *done, void *user)
 {
         struct error e;
         struct live_run *r;
         bool renamed = false;
+        if (c->again && c->uid.n && made_before(rt, c, done, user))
+                return;
         if (c->executor.n && !str_eq_c(c->executor, rt->o.executor->name)) {
                 error_set(&e, ERROR_CONFLICT, "the process that owns the data folder runs steps with the executor %s, not %.*s; wait until it is done, or use another --data",
                           rt->o.executor->name, STR_FMT(c->executor));

@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -243,10 +244,10 @@ class Changing(Case):
         self.wait_node("approval", "ask", "Suspended")
         run.kill()
         self.end(run)
-        socket = os.path.join(self.data, "socket")
-        os.unlink(socket)
+        door = os.path.join(self.data, "socket")
+        os.unlink(door)
         resumed = self.begin("resume", "approval")
-        self.wait(lambda: os.path.exists(socket), "the new owner")
+        self.wait(lambda: os.path.exists(door), "the new owner")
         self.wait(lambda: self.weft("approve", "approval", status=None), "the approval")
         self.end(resumed, 0)
 
@@ -329,6 +330,28 @@ class Processes(Case):
         open(flags[0], "w").close()
         self.weft("resume", "run0")
         self.assertEqual(self.get("run0")["state"], "Succeeded")
+
+    def test_a_run_that_is_asked_for_again_is_made_once(self):
+        owner = self.begin("run", self.file(SLOW))
+        self.wait_node("slow", "main", "Running")
+        uid = "01234567-89ab-4cde-8f01-23456789abcd"
+        command = {"command": "run", "document": HELLO, "uid": uid, "base_name": "sample", "submission": "{}"}
+
+        def ask(**more):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(LONG)
+                s.connect(os.path.join(self.data, "socket"))
+                s.sendall((json.dumps(dict(command, **more)) + "\n").encode())
+                return json.loads(s.makefile().readline())
+
+        first, second = ask(), ask(again=True)
+        self.assertEqual((first["ok"], first["uid"], first["name"]), (True, uid, "sample"), first)
+        self.assertEqual((second["ok"], second["uid"], second["name"]), (True, uid, "sample"), second)
+        self.wait_state("sample", "Succeeded")
+        self.assertEqual(ask(again=True)["uid"], uid)
+        self.assertEqual(len(json.loads(self.weft("list", "-o", "json"))), 2)
+        owner.send_signal(signal.SIGINT)
+        self.end(owner, 1)
 
     def test_interrupt_of_a_follower_stops_its_run_only(self):
         flag = os.path.join(self.folder, "one")
