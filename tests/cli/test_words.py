@@ -122,6 +122,16 @@ class Lint(Case):
         for line in lines:
             self.assertRegex(line, rf"^{re.escape(path)}:\d+:\d+: ")
 
+    def test_parameter_that_nobody_reads(self):
+        path = self.file(HELLO.replace("spec:", "spec:\n  arguments: {parameters: [{name: epochs, value: '1'}]}"))
+        self.weft("lint", path, "-p", "epohcs=3")
+        self.assertIn("did you mean 'epochs'?", self.err)
+        self.weft("lint", path, "-p", "epochs=3")
+        self.assertNotIn("warning", self.err)
+        mentioned = self.file(HELLO.replace("echo hello", "echo {{workflow.parameters.extra}}"), "other.yaml")
+        self.weft("lint", mentioned, "-p", "extra=3", status=None)
+        self.assertNotIn("nothing in it reads", self.err)
+
     def test_several_files(self):
         good, bad = self.file(HELLO), self.file("a: [", "bad.yaml")
         self.assertIn("good", self.weft("lint", bad, good, status=2))

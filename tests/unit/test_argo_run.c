@@ -268,7 +268,7 @@ static void containers(void **state)
         assert_true(str_eq_c(s->env[1].value, "a5b"));
         assert_int_equal(s->cpu_milli, 500);
         assert_int_equal(s->memory_bytes, 1 << 30);
-        assert_true(str_eq_c(s->params_out[0].path, "/work/out.txt"));
+        assert_true(str_eq_c(s->params_out[0].path, "/desk/out.txt"));
         argo_case_free(c);
 }
 

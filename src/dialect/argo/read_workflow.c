@@ -81,6 +81,26 @@ static struct str given_text(const struct val *v, struct arena *a)
         return v->text;
 }
 
+/* A submitted parameter that the document neither declares nor mentions is most likely misspelt. */
+static void warn_of_stranger(struct argo_reader *r, struct str name)
+{
+        const struct value *spec = r->argo->spec;
+        size_t best = name.n < 4 ? 2 : 4;
+        struct str near = STR_NONE;
+        if (argo_mentions(spec, arena_printf(r->arena, "workflow.parameters.%.*s", STR_FMT(name))) || argo_mentions(spec, STR("workflow.parameters.json")) ||
+            argo_mentions(spec, STR("workflow.parameters}")))
+                return;
+        for (size_t i = 0; i < r->argo->root.params_n; i++) {
+                size_t d = str_distance(r->argo->root.params[i].name, name, best);
+                if (d < best) {
+                        best = d;
+                        near = r->argo->root.params[i].name;
+                }
+        }
+        problem_add(r->problems, ERROR_INVALID, true, NULL, STR_NONE, "the workflow has no parameter '%.*s', and nothing in it reads one%s%.*s%s", STR_FMT(name),
+                    near.n ? ": did you mean '" : "", STR_FMT(near), near.n ? "'?" : "");
+}
+
 /* The workflow's parameters: what the document says, what was submitted in its place, and submitted ones that it does not name. */
 static void read_parameters(struct argo_reader *r)
 {
@@ -95,8 +115,11 @@ static void read_parameters(struct argo_reader *r)
                 b->params[b->params_n++] = (struct param){p->name, val_text(text), false};
         }
         for (size_t i = 0; i < given->params_n; i++)
-                if (!bindings_param(b, given->params[i].name)) /* Argo's submit adds parameters that the document lacks */
-                        b->params[b->params_n++] = (struct param){arena_str(r->arena, given->params[i].name), val_text(given_text(&given->params[i].value, r->arena)), given->params[i].secret};
+                if (!bindings_param(b, given->params[i].name)) { /* Argo's submit adds parameters that the document lacks */
+                        warn_of_stranger(r, given->params[i].name);
+                        b->params[b->params_n++] =
+                                (struct param){arena_str(r->arena, given->params[i].name), val_text(given_text(&given->params[i].value, r->arena)), given->params[i].secret};
+                }
         for (size_t i = 0; i < b->params_n; i++)
                 b->params[i].value.text = arena_str(r->arena, b->params[i].value.text);
 }
