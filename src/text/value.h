@@ -38,7 +38,7 @@ struct value value_map(struct value_member *members, size_t n);
 const struct value *value_get(const struct value *map, struct str key);
 const struct value *value_get_c(const struct value *map, const char *key);
 bool value_equal(const struct value *a, const struct value *b); /* numbers by value, maps in any order */
-bool value_to_double(const struct value *v, double *ret); /* NUMBER only */
+bool value_to_double(const struct value *v, double *ret); /* a NUMBER that a double can hold */
 bool value_to_i64(const struct value *v, int64_t *ret);   /* NUMBER that is a whole number in range (3, 3.0, 3e2) */
 bool value_is_number_text(struct str s);                  /* the JSON number grammar */
 const char *value_kind_name(enum value_kind k);           /* "null", "boolean", "number", "string", "list", "map" */

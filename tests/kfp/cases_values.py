@@ -310,6 +310,49 @@ def importers_take_what_is_there(c):
     assert '/gcs/bucket/data' in r.errors, r.errors
 
 
+@case
+def names_within_metadata_of_importers(c):
+    there = c.folder / 'there.txt'
+    there.write_text('t')
+
+    @dsl.component(base_image=IMAGE)
+    def show(data: Input[Dataset]) -> dict:
+        return data.metadata
+
+    @dsl.pipeline
+    def p(key: str = 'k') -> dict:
+        made = say(text='made')
+        data = dsl.importer(artifact_uri=str(there), artifact_class=Dataset, metadata={key: [key, 'x'], made.output: {'in': f'<{made.output}>'}})
+        return show(data=data.output).output
+
+    assert c.run(p).succeeded().outputs == {'Output': {'k': ['k', 'x'], 'made': {'in': '<made>'}}}
+
+
+@case
+def limits_known_at_run_time(c):
+    @dsl.pipeline
+    def p(memory: str = '512Mi') -> int:
+        t = add(a=1, b=2)
+        t.set_cpu_limit(say(text='2000m').output).set_memory_limit(memory).set_memory_request(say(text='64Mi').output)
+        t.set_accelerator_type(say(text='some').output).set_accelerator_limit(say(text='0').output)
+        return t.output
+
+    file = c.compile(p)
+    assert c.run_file(file).succeeded().outputs == {'Output': 3}
+    r = c.run_file(file, memory='much').failed(1)
+    assert "the limit of memory is 'much', which is no quantity" in r.message, r.message
+
+
+@case
+def numbers_that_no_machine_can_hold(c):
+    @dsl.pipeline
+    def p(f: float = 1.0) -> str:
+        return as_text(xs=[f]).output
+
+    r = c.run(p, f='1e400').failed(2)
+    assert "the parameter 'f' must be a number, and is '1e400'" in r.errors, r.errors
+
+
 def fields(message, known, path='', seen=None):
     """Every field of a message of the IR that `weft help kfp` does not list, going down where Weft uses what is there."""
     seen = set() if seen is None else seen

@@ -120,6 +120,52 @@ static void wrong_types(void **state)
         refused("      t: {componentRef: {name: comp-a}, cachingOptions: {enableCache: maybe}}\n", "must be a boolean", "root.dag.tasks.t.cachingOptions.enableCache");
 }
 
+static const struct problem *warning_of(const struct kfp_case *c, const char *part)
+{
+        for (size_t i = 0; i < c->problems.n; i++)
+                if (c->problems.items[i].warning && str_find(c->problems.items[i].text, str_from(part), 0) != SIZE_MAX)
+                        return &c->problems.items[i];
+        return NULL;
+}
+
+/* What the SDK gives a task beside the component's inputs, and what somebody gives by mistake. */
+static void inputs_that_the_component_does_not_declare(void **state)
+{
+        struct kfp_case *c = with_tasks("      t: {componentRef: {name: comp-a}, inputs: {parameters: {n: {runtimeValue: {constant: 1}}, cpu_limit: {runtimeValue: {constant: "
+                                        "\"{{$.inputs.parameters['pipelineparam--x']}}\"}}, accelerator_count: {runtimeValue: {constant: '1'}}, "
+                                        "pipelineparam--x: {componentInputParameter: x}}}}\n");
+        assert_non_null(c->workflow);
+        assert_int_equal(c->problems.n, 0);
+        kfp_case_free(c);
+        c = with_tasks("      t: {componentRef: {name: comp-a}, inputs: {parameters: {n: {runtimeValue: {constant: 1}}, zebra: {runtimeValue: {constant: 1}}}}}\n");
+        assert_non_null(c->workflow);
+        const struct problem *p = warning_of(c, "the component 'comp-a' has no input 'zebra'");
+        assert_non_null(p);
+        assert_true(p->line > 0);
+        kfp_case_free(c);
+}
+
+static void a_pipeline_in_the_wrapping_of_the_api(void **state)
+{
+        static const char *const wrappings[][2] = {{"pipelineSpec", "platformSpec"}, {"pipeline_spec", "platform_spec"}};
+        for (size_t i = 0; i < 2; i++) {
+                char *text = NULL;
+                if (asprintf(&text,
+                             "%s:\n  pipelineInfo: {name: p}\n  schemaVersion: 2.0.0\n  root: {dag: {}}\n%s:\n  platforms: {kubernetes: {pipelineConfig: "
+                             "{activeDeadlineSeconds: 7}}}\nruntimeConfig: {parameters: {x: {intValue: '1'}}}\n",
+                             wrappings[i][0], wrappings[i][1]) < 0)
+                        abort();
+                struct kfp_case *c = kfp_case_new(text, NULL);
+                free(text);
+                assert_non_null(c->workflow);
+                assert_int_equal(c->workflow->deadline_us, 7 * US_PER_S);
+                const struct problem *p = warning_of(c, "only the pipeline within this document is read");
+                assert_non_null(p);
+                assert_int_equal(p->line, 7);
+                kfp_case_free(c);
+        }
+}
+
 static void names_that_are_not_there(void **state)
 {
         refused("      t: {componentRef: {name: comp-b}}\n", "there is no component 'comp-b' (did you mean 'comp-a'?)", "root.dag.tasks.t.componentRef.name");
@@ -324,6 +370,8 @@ int main(void)
                 cmocka_unit_test(misspelt_fields),
                 cmocka_unit_test(wrong_types),
                 cmocka_unit_test(names_that_are_not_there),
+                cmocka_unit_test(inputs_that_the_component_does_not_declare),
+                cmocka_unit_test(a_pipeline_in_the_wrapping_of_the_api),
                 cmocka_unit_test(circles),
                 cmocka_unit_test(iterators_and_triggers),
                 cmocka_unit_test(frames),

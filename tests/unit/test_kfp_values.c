@@ -36,6 +36,8 @@ static void doubles_booleans_and_strings(void **state)
         assert_string_equal(converted(val_text(STR("1.0")), KFP_DOUBLE), "json 1");
         assert_string_equal(converted(val_text(STR("0.25")), KFP_DOUBLE), "json 0.25");
         assert_string_equal(converted(val_text(STR("1e-3")), KFP_DOUBLE), "json 0.001");
+        assert_string_equal(converted(val_text(STR("1e400")), KFP_DOUBLE), "error: it must be a number, and is '1e400'");
+        assert_string_equal(converted(val_json(STR("[1e400,-1e999]")), KFP_LIST), "json [1e400,-1e999]");
         assert_string_equal(converted(val_text(STR("x")), KFP_DOUBLE), "error: it must be a number, and is 'x'");
         assert_string_equal(converted(val_text(STR("True")), KFP_BOOLEAN), "json true");
         assert_string_equal(converted(val_text(STR("yes")), KFP_BOOLEAN), "error: it must be true or false, and is 'yes'");
@@ -112,6 +114,20 @@ static void lightweight_components_are_recognised(void **state)
                                           "typing-extensions>=3.7.4,<5; python_version<\"3.9\"");
 }
 
+/* SDK 2.0, and the version 2 mode of 1.8. */
+static void lightweight_components_of_older_sdks(void **state)
+{
+        static const char *const modules[] = {"kfp.components.executor_main", "kfp.v2.components.executor_main"};
+        for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+                struct kfp_executor x = lightweight("python3 -m pip install --quiet     --no-warn-script-location 'kfp==2.0.1' && \"$0\" \"$@\"\n");
+                x.command[5] = arena_printf(a, "python3 -m %s --component_module_path x \"$@\"", modules[i]);
+                kfp_python_detect(&x, STR("kfp-2.0.1"), a);
+                assert_true(x.python.is);
+                assert_int_equal(x.python.skip, 3);
+                assert_string_equal(packages(&x), "kfp==2.0.1");
+        }
+}
+
 static void a_component_whose_image_has_kfp(void **state)
 {
         struct kfp_executor x = lightweight(NULL), other = {.command = (struct str[]){STR("sh"), STR("-c"), STR("pip install x")}, .command_n = 3};
@@ -132,6 +148,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(quantities, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(paths_of_artifacts, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(lightweight_components_are_recognised, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(lightweight_components_of_older_sdks, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_component_whose_image_has_kfp, set_up, tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

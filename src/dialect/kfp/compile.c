@@ -48,6 +48,8 @@ const struct kfp_artifact *kfp_artifact_of(const struct kfp_io *io, struct str n
         return NULL;
 }
 
+bool kfp_is_channel(struct str input) { return str_starts(input, STR("pipelinechannel--")) || str_starts(input, STR("pipelineparam--")); }
+
 static struct str text_of(const struct value *map, const char *key)
 {
         const struct value *v = value_get_c(map, key);
@@ -325,7 +327,7 @@ static void read_platform(struct kfp_reader *r, const struct value *platform, st
         }
 }
 
-static bool is_spec(const struct value *d)
+static bool is_bare_spec(const struct value *d)
 {
         static const char *const keys[] = {"pipelineInfo", "deploymentSpec", "components", "root", "schemaVersion"};
         size_t found = 0;
@@ -334,13 +336,44 @@ static bool is_spec(const struct value *d)
         return found >= 2 && !value_get_c(d, "apiVersion");
 }
 
+static const struct value *either(const struct value *d, const char *camel, const char *snake)
+{
+        const struct value *v = value_get_c(d, camel);
+        return v ? v : value_get_c(d, snake);
+}
+
+/* The pipeline as KFP's API wraps it, with its platform document beside it, and as the version 2 mode of SDK 1.8 wrote it. */
+static const struct value *wrapped_spec(const struct value *d)
+{
+        const struct value *spec = either(d, "pipelineSpec", "pipeline_spec");
+        return spec && is_bare_spec(spec) && !value_get_c(d, "apiVersion") ? spec : NULL;
+}
+
+static bool is_spec(const struct value *d) { return is_bare_spec(d) || wrapped_spec(d); }
+
+static const struct value *unwrap(const struct value *d, struct problems *ps, const struct value **ret_platform)
+{
+        const struct value *spec = wrapped_spec(d), *platform = either(d, "platformSpec", "platform_spec");
+        if (!spec)
+                return d;
+        if (platform && value_get_c(platform, "platforms") && !*ret_platform)
+                *ret_platform = platform;
+        for (size_t i = 0; i < d->map.n; i++) {
+                const struct value_member *m = &d->map.members[i];
+                struct value at = {.line = m->line, .column = m->column};
+                if (&m->value != spec && &m->value != platform)
+                        problem_add(ps, ERROR_UNSUPPORTED, true, &at, m->key, "only the pipeline within this document is read; give parameters with -p or --params");
+        }
+        return spec;
+}
+
 static const struct value *find_documents(const struct value *documents, size_t n, struct problems *ps, const struct value **ret_platform)
 {
         const struct value *spec = NULL;
         *ret_platform = NULL;
         for (size_t i = 0; i < n; i++)
                 if (is_spec(&documents[i]) && !spec)
-                        spec = &documents[i];
+                        spec = unwrap(&documents[i], ps, ret_platform);
                 else if (value_get_c(&documents[i], "platforms") && !*ret_platform)
                         *ret_platform = &documents[i];
                 else

@@ -160,6 +160,7 @@ void kfp_lint_component(struct kfp_reader *r, const struct kfp_component *c);
 void kfp_lint_task(struct kfp_reader *r, const struct kfp_task *k, const struct value *at, struct str path);
 
 /* compile.c, tasks.c, parameters.c, python.c */
+bool kfp_is_channel(struct str input); /* an input that the SDK adds to a task for its constants and conditions to read */
 struct kfp_name { struct str name; uint32_t index; };
 struct kfp_names { struct kfp_name *items; size_t n; };
 /* The members of a map by name, for looking many of them up. */

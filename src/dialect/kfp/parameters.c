@@ -11,7 +11,7 @@ static struct str known_names(const struct kfp_io *io, struct arena *a)
 
 static void unknown(const struct kfp_io *io, struct str name, struct arena *a, struct problems *ps)
 {
-        size_t best = name.n < 4 ? 2 : 4;
+        size_t best = name.n < 2 ? 1 : name.n < 4 ? 2 : 4; /* all names of one letter are near to each other */
         struct str near = STR("");
         for (size_t i = 0; i < io->params_n; i++) {
                 size_t d = str_distance(io->params[i].name, name, best);

@@ -167,7 +167,7 @@ static bool place_input(struct kfp_place *p, struct str s, struct val *ret, stru
         struct str name;
         if (take(&s, ".parameters") && take_key(&s, &name) && !s.n) {
                 const struct val *v = bindings_param(p->inputs, name);
-                bool may_come = p->for_lint && str_starts(name, STR("pipelinechannel--")); /* from the task */
+                bool may_come = p->for_lint && kfp_is_channel(name); /* from the task */
                 if (!v && !may_come && !(p->component && kfp_param_of(&p->component->in, name)))
                         return no_such(name, "input", e);
                 *ret = v ? *v : kfp_null;
@@ -299,7 +299,7 @@ struct str kfp_place_text(struct kfp_place *p, struct str text, struct error *e,
         return result;
 }
 
-/* A string that is one placeholder becomes what it stands for, with its type. Depth is the document's. */
+/* A string that is one placeholder becomes what it stands for, with its type; names of members become texts. Depth is the document's. */
 bool kfp_place_value(struct kfp_place *p, const struct value *v, struct value *ret, struct error *e)
 {
         size_t from, to;
@@ -325,7 +325,8 @@ bool kfp_place_value(struct kfp_place *p, const struct value *v, struct value *r
                 ret->map.members = ARENA_ARRAY(p->arena, struct value_member, v->map.n + 1);
                 for (size_t i = 0; ok && i < v->map.n; i++) {
                         ret->map.members[i] = v->map.members[i];
-                        ok = kfp_place_value(p, &v->map.members[i].value, &ret->map.members[i].value, e);
+                        ret->map.members[i].key = kfp_place_text(p, v->map.members[i].key, e, &ok);
+                        ok = ok && kfp_place_value(p, &v->map.members[i].value, &ret->map.members[i].value, e);
                 }
                 return ok;
         case VALUE_NULL:

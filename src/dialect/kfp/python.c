@@ -66,6 +66,12 @@ static bool has_kfp(const struct kfp_python *py)
         return false;
 }
 
+/* The module of the executor: of the current SDK, of 2.0, of the version 2 mode of 1.8. */
+static bool runs_executor(struct str word)
+{
+        return has(word, "kfp.dsl.executor_main") || has(word, "kfp.components.executor_main") || has(word, "kfp.v2.components.executor_main");
+}
+
 static bool is_sh(const struct str *words, size_t n, struct str *ret_script)
 {
         if (n < 3 || !str_eq_c(words[0], "sh") || words[1].n < 2 || words[1].p[0] != '-' || words[1].p[words[1].n - 1] != 'c')
@@ -79,11 +85,11 @@ void kfp_python_detect(struct kfp_executor *x, struct str sdk_version, struct ar
         static const struct str install = {"pip install", 11};
         struct kfp_python *py = &x->python;
         for (size_t i = 0; i < x->command_n; i++)
-                py->is = py->is || has(x->command[i], "kfp.dsl.executor_main");
+                py->is = py->is || runs_executor(x->command[i]);
         if (!py->is)
                 return;
         struct str script = STR("");
-        bool installs = is_sh(x->command, x->command_n, &script) && has(script, "pip install") && !has(script, "kfp.dsl.executor_main");
+        bool installs = is_sh(x->command, x->command_n, &script) && has(script, "pip install") && !runs_executor(script);
         py->packages = ARENA_ARRAY(a, struct str, (installs ? script.n / 2 : 0) + 8);
         if (installs) {
                 py->skip = 3;

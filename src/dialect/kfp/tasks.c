@@ -154,29 +154,43 @@ static void read_artifact_source(struct graph *g, const struct value_member *m, 
                 k->artifacts[k->artifacts_n++] = s;
 }
 
-/* Every input that the component demands has a source, and every source an input. The SDK adds inputs of its own for constants and
- * conditions to read (their names tell), and iterators read one. */
+/* Every input that the component demands has a source. */
+static void check_demands(struct graph *g, const struct value *t, const struct kfp_task *k, struct str path, bool artifact)
+{
+        const char *kind = artifact ? "artifacts" : "parameters";
+        const struct value *given = value_get_c(value_get_c(t, "inputs"), kind);
+        const struct kfp_io *io = &k->component->in;
+        for (size_t i = 0; i < (artifact ? io->artifacts_n : io->params_n); i++) {
+                struct str name = artifact ? io->artifacts[i].name : io->params[i].name;
+                bool optional = artifact ? io->artifacts[i].optional : io->params[i].optional;
+                if (!optional && !value_get(given, name) && !str_eq(name, k->item_input))
+                        bad(g, t, dot(g, dot(g, path, "inputs"), kind), "the component '%.*s' needs the input '%.*s', and the task gives none",
+                            STR_FMT(k->component->name), STR_FMT(name));
+        }
+}
+
+/* The SDK adds inputs of its own, which the component does not declare: what constants and conditions read (their names tell), what
+ * iterators iterate over, and the resources of a task that are known only when it runs. Any other is harmless to a component that never asks
+ * for it, unless it is nearly the name of an input: then it was meant for that. */
 static void check_inputs(struct graph *g, const struct value *t, const struct kfp_task *k, struct str path)
 {
-        const struct value *inputs = value_get_c(t, "inputs");
         static const char *const kinds[] = {"parameters", "artifacts"};
+        static const char *const resources[] = {"cpu_limit", "cpu_request", "memory_limit", "memory_request", "accelerator_type", "accelerator_count"};
         for (int kind = 0; kind < 2; kind++) {
-                const struct value *given = value_get_c(inputs, kinds[kind]);
+                const struct value *given = value_get_c(value_get_c(t, "inputs"), kinds[kind]);
                 const struct kfp_io *io = &k->component->in;
                 for (size_t i = 0; given && given->kind == VALUE_MAP && i < given->map.n; i++) {
                         const struct value_member *m = &given->map.members[i];
-                        if (!has_member(io, m->key, kind) && !str_starts(m->key, STR("pipelinechannel--")) && !str_eq(m->key, k->items_input))
-                                bad(g, &m->value, kfp_path(g->r->arena, dot(g, dot(g, path, "inputs"), kinds[kind]), m->key),
-                                    "the component '%.*s' has no input '%.*s'%.*s", STR_FMT(k->component->name), STR_FMT(m->key),
-                                    STR_FMT(nearest_param(io, m->key, kind, g->r->arena)));
+                        bool known = has_member(io, m->key, kind) || kfp_is_channel(m->key) || str_eq(m->key, k->items_input);
+                        for (size_t r = 0; !kind && r < sizeof resources / sizeof *resources; r++)
+                                known = known || str_eq_c(m->key, resources[r]);
+                        if (known)
+                                continue;
+                        struct str near = nearest_param(io, m->key, kind, g->r->arena);
+                        problem_add(g->r->ps, ERROR_INVALID, !near.n, &m->value, kfp_path(g->r->arena, dot(g, dot(g, path, "inputs"), kinds[kind]), m->key),
+                                    "the component '%.*s' has no input '%.*s'%.*s", STR_FMT(k->component->name), STR_FMT(m->key), STR_FMT(near));
                 }
-                for (size_t i = 0; i < (kind ? io->artifacts_n : io->params_n); i++) {
-                        struct str name = kind ? io->artifacts[i].name : io->params[i].name;
-                        bool optional = kind ? io->artifacts[i].optional : io->params[i].optional;
-                        if (!optional && !value_get(given, name) && !str_eq(name, k->item_input))
-                                bad(g, t, dot(g, dot(g, path, "inputs"), kinds[kind]), "the component '%.*s' needs the input '%.*s', and the task gives none",
-                                    STR_FMT(k->component->name), STR_FMT(name));
-                }
+                check_demands(g, t, k, path, kind);
         }
 }
 

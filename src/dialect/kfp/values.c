@@ -140,7 +140,8 @@ static bool to_number(struct value x, enum kfp_type type, struct arena *a, struc
         if (x.kind != VALUE_NUMBER)
                 return false;
         int64_t i;
-        if (type == KFP_INTEGER && !plain_integer(x.text) && !value_to_i64(&x, &i))
+        double d;
+        if (!value_to_double(&x, &d) || (type == KFP_INTEGER && !plain_integer(x.text) && !value_to_i64(&x, &i)))
                 return false;
         *ret = x;
         return true;
