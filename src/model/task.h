@@ -31,6 +31,7 @@ struct task_artifact_out {
         struct str path;    /* file or folder that the task leaves */
         struct str uri;     /* where to keep it. Equal to the path: it is already in place */
         bool optional;
+        struct str told;    /* keys into the outcome file, which is JSON then, with '/' between: there the task may name another path; empty: it may not */
 };
 
 struct task_spec {

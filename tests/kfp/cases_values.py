@@ -311,6 +311,35 @@ def importers_take_what_is_there(c):
 
 
 @case
+def artifacts_left_at_paths_of_their_own(c):
+    @dsl.component(base_image=IMAGE)
+    def make(data: Output[Dataset], folder: Output[Artifact], never: Output[Artifact]):
+        import os
+        data.set_path('/tmp/out_dataset')
+        folder.set_path('/tmp/out/folder')
+        never.set_path('/tmp/never')
+        open(data.path, 'w').write('Hello')
+        os.makedirs(folder.path)
+        open(folder.path + '/part', 'w').write('World')
+        data.metadata['n'] = 1
+
+    @dsl.component(base_image=IMAGE)
+    def read(data: Input[Dataset], folder: Input[Artifact]) -> str:
+        return open(data.path).read() + str(data.metadata) + open(folder.path + '/part').read()
+
+    @dsl.pipeline
+    def p() -> NamedTuple('O', [('text', str), ('data', Dataset)]):
+        made = make()
+        outputs = NamedTuple('O', [('text', str), ('data', Dataset)])
+        return outputs(read(data=made.outputs['data'], folder=made.outputs['folder']).output, made.outputs['data'])
+
+    r = c.run(p).succeeded()
+    assert r.outputs['text'] == "Hello{'n': 1}World", r.outputs
+    assert pathlib.Path(r.outputs['data']['uri']).read_text() == 'Hello', r.outputs
+    assert r.outputs['data']['uri'].startswith(str(c.data)), r.outputs
+
+
+@case
 def names_within_metadata_of_importers(c):
     there = c.folder / 'there.txt'
     there.write_text('t')

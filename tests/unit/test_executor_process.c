@@ -263,8 +263,8 @@ static void outputs(void **state)
         const char *keep = under("kept/tree"), *keep_file = under("kept/file");
 #define AT(x) arena_printf(f->arena, "%s/" x, at)
         struct task_param_out p[] = {{STR("a"), AT("out")}, {STR("big"), AT("deep/er/big")}, {STR("missing"), AT("missing")}};
-        struct task_artifact_out art[] = {{STR("tree"), AT("tree"), str_from(keep), false}, {STR("file"), AT("file"), str_from(keep_file), false},
-                                          {STR("gone"), AT("gone"), str_from(under("kept/gone")), true}};
+        struct task_artifact_out art[] = {{STR("tree"), AT("tree"), str_from(keep), false, STR_NONE}, {STR("file"), AT("file"), str_from(keep_file), false, STR_NONE},
+                                          {STR("gone"), AT("gone"), str_from(under("kept/gone")), true, STR_NONE}};
         struct task_spec s = fixture_sh(f, arena_printf(f->arena, "cd %s; printf value > out; head -c 2000 /dev/zero > deep/er/big; mkdir -p tree/sub; echo t > tree/sub/leaf; ln -s leaf tree/sub/link; "
                                                                    "printf hello > file; echo whole > outcome", at).p);
         s.params_out = p;
@@ -286,6 +286,30 @@ static void outputs(void **state)
         assert_str(o->o.artifacts[1].digest, "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
         assert_int_equal(o->o.artifacts[1].size_bytes, 5);
         assert_false(o->o.artifacts[2].present);
+}
+
+/* The outcome file names other paths for two of three; one of them is not there. */
+static void outputs_where_the_task_says(void **state)
+{
+        (void)state;
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp" : under("told");
+        mkdir(at, 0755);
+        const char *keep[] = {under("told-kept/a"), under("told-kept/b"), under("told-kept/c")};
+        struct task_artifact_out art[] = {{STR("a"), AT("a"), str_from(keep[0]), true, STR("at/a/1/path")}, {STR("b"), AT("b"), str_from(keep[1]), true, STR("at/b/0/path")},
+                                          {STR("c"), AT("c"), str_from(keep[2]), true, STR("at/c/0/path")}};
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "cd %s; printf wrong > a; printf wrong > b; printf c > c; printf a > elsewhere; "
+                                                                   "printf '{\"at\": {\"a\": [0, {\"path\": \"%s/elsewhere\"}], \"b\": [{\"path\": \"%s/none\"}], \"c\": []}}' > outcome", at, at, at).p);
+        s.artifacts_out = art;
+        s.artifacts_out_n = 3;
+        s.outcome_file = AT("outcome");
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.exit_code, 0);
+        assert_true(o->o.artifacts[0].present);
+        assert_str(o->o.artifacts[0].uri, keep[0]);
+        assert_str(o->o.artifacts[0].digest, "sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
+        assert_false(o->o.artifacts[1].present);
+        assert_true(o->o.artifacts[2].present);
+        assert_str(o->o.artifacts[2].digest, "sha256:2e7d2c03a9507ae265ecf5b5356885a53393a2029d241394997265a1a25aefc6");
 }
 
 static void inputs(void **state)
@@ -383,7 +407,7 @@ static void data_folder_is_seen_as_it_is(void **state)
         (void)state;
         const char *path = under("objects/a/out"); /* the folder is below /tmp, which is private otherwise */
         struct str folders[] = {str_from(under("objects/a"))};
-        struct task_artifact_out art = {STR("m"), str_from(path), str_from(path), false};
+        struct task_artifact_out art = {STR("m"), str_from(path), str_from(path), false, STR_NONE};
         struct task_spec s = fixture_sh(f, arena_printf(f->arena, "echo hi > %s", path).p);
         s.folders = folders;
         s.folders_n = 1;
@@ -903,7 +927,7 @@ int main(int argc, char **argv)
         const struct CMUnitTest tests[] = {
                 IN(none, exit_codes), IN(private, exit_codes), IN(none, starting_twice_runs_once), IN(none, slots_are_a_limit), IN(none, environment_is_clean),
                 IN(private, environment_is_clean), IN(none, no_such_command), IN(private, no_such_command), IN(none, image_map), IN(none, logs_and_result),
-                IN(private, logs_and_result), IN(none, log_limit), IN(none, outputs), IN(private, outputs), IN(sandbox, outputs), IN(none, inputs), IN(private, inputs),
+                IN(private, logs_and_result), IN(none, log_limit), IN(none, outputs), IN(private, outputs), IN(sandbox, outputs), IN(none, outputs_where_the_task_says), IN(private, outputs_where_the_task_says), IN(none, inputs), IN(private, inputs),
                 IN(none, scratch_is_clean_each_time), IN(private, scratch_is_clean_each_time), IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
                 IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(none, memory_limit), IN(private, memory_limit), IN(private, python_environment_is_kept),
                 IN(none, stop_is_gentle_then_not), IN(private, stop_is_gentle_then_not), IN(sandbox, stop_is_gentle_then_not), IN(none, stop_reaches_every_descendant),

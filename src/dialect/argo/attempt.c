@@ -106,7 +106,7 @@ static bool outputs(const struct site *s, const struct argo_template *x, struct 
                 struct str where;
                 if (!path(&out->path, v, ret->workdir, "output artifact", out->name, &where, e))
                         return false;
-                ret->artifacts_out[ret->artifacts_out_n++] = (struct task_artifact_out){out->name, where, argo_artifact_uri(s, out->name), out->optional};
+                ret->artifacts_out[ret->artifacts_out_n++] = (struct task_artifact_out){out->name, where, argo_artifact_uri(s, out->name), out->optional, STR_NONE};
         }
         return true;
 }

@@ -73,8 +73,9 @@ static void files(struct kfp_place *p, struct task_spec *ret)
                 ret->params_out[ret->params_out_n++] = (struct task_param_out){out->params[i].name, kfp_output_file(p, out->params[i].name)};
         ret->artifacts_out = ARENA_ARRAY(p->arena, struct task_artifact_out, out->artifacts_n + 1);
         for (size_t i = 0; i < out->artifacts_n; i++) {
-                struct str uri = kfp_output_uri(p, out->artifacts[i].name);
-                ret->artifacts_out[ret->artifacts_out_n++] = (struct task_artifact_out){out->artifacts[i].name, kfp_artifact_path(uri, p->arena), uri, true};
+                struct str name = out->artifacts[i].name, uri = kfp_output_uri(p, name);
+                ret->artifacts_out[ret->artifacts_out_n++] = (struct task_artifact_out){
+                        name, kfp_artifact_path(uri, p->arena), uri, true, arena_printf(p->arena, "artifacts/%.*s/artifacts/0/custom_path", STR_FMT(name))};
         }
         ret->artifacts_in = ARENA_ARRAY(p->arena, struct task_artifact_in, p->inputs->artifacts_n + 1);
         for (size_t i = 0; i < p->inputs->artifacts_n; i++) {

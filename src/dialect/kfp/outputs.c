@@ -63,6 +63,14 @@ static struct str metadata_text(const struct value *written, const struct value 
         return json_text(&n, JSON_COMPACT, a);
 }
 
+static bool is_kept(const struct task_outcome *o, struct str artifact)
+{
+        for (size_t k = 0; k < o->artifacts_n; k++)
+                if (o->artifacts[k].present && str_eq(o->artifacts[k].name, artifact))
+                        return true;
+        return false;
+}
+
 static void output_artifact(const struct site *s, const struct task_outcome *o, const struct value *file, const struct kfp_artifact *d, struct str folder,
                             struct bindings *ret)
 {
@@ -71,7 +79,9 @@ static void output_artifact(const struct site *s, const struct task_outcome *o, 
         struct str uri = arena_printf(s->arena, "%.*s/%.*s", STR_FMT(folder), STR_FMT(d->name));
         for (size_t i = 0; i < (n ? n : 1); i++) {
                 const struct value *w = n ? &list->list.items[i] : NULL;
-                struct str other = text_of(w, "custom_path"), type = text_of(value_get_c(w, "type"), "schemaTitle");
+                struct str own = text_of(w, "custom_path"), other = own, type = text_of(value_get_c(w, "type"), "schemaTitle");
+                if (own.n && !i && is_kept(o, d->name)) /* from there to the place of the output */
+                        other = uri;
                 if (!other.n)
                         other = text_of(w, "uri");
                 struct artifact x = {.name = d->name,

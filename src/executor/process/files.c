@@ -1,5 +1,6 @@
 /* Files of an attempt: what is put in its places before the command runs, what is read from them after. */
 #include "executor/process/process.h"
+#include "text/json.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -97,15 +98,31 @@ static void read_output(const struct places *p, struct str path, size_t max, str
                 read_fd(open_found(at.p, !p->private), max, a, ret);
 }
 
-static void keep_artifact(const struct places *p, const struct task_artifact_out *x, struct arena *a, struct task_artifact_result *r, struct task_outcome *o)
+/* What stands in the outcome file at `keys`; empty: no text does. */
+static struct str told_path(const struct value *file, struct str keys)
+{
+        const struct value *v = file;
+        int64_t i;
+        while (v && keys.p && keys.n) {
+                struct str key = str_cut(&keys, '/');
+                if (v->kind == VALUE_LIST)
+                        v = str_to_i64(key, &i) && i >= 0 && (uint64_t)i < v->list.n ? &v->list.items[i] : NULL;
+                else
+                        v = value_get(v, key);
+        }
+        return v && v->kind == VALUE_STRING ? v->text : STR("");
+}
+
+/* `told`: where the task says that it left it; empty: where it was asked to. */
+static void keep_artifact(const struct places *p, const struct task_artifact_out *x, struct str told, struct arena *a, struct task_artifact_result *r, struct task_outcome *o)
 {
         struct str from;
         struct stat st;
         struct error e = {0};
         *r = (struct task_artifact_result){x->name, false, x->uri, STR_NONE, -1};
-        if (!place_find(p, x->path, a, &from) || stat(from.p, &st) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        if (!place_find(p, told.n ? told : x->path, a, &from) || stat(from.p, &st) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
                 return;
-        if (!x->uri.n || str_eq(x->uri, x->path)) { /* it stays where it is */
+        if (!x->uri.n || str_eq(x->uri, told.n ? told : x->path)) { /* it stays where it is */
                 r->uri = x->path;
                 r->size_bytes = tree_size(from.p);
                 r->digest = file_digest(from.p, a);
@@ -134,8 +151,12 @@ void collect(const struct places *p, const struct task_spec *spec, size_t max, s
                 read_output(p, spec->outcome_file, max, a, &o->file);
         o->artifacts = arena_alloc_array(a, sizeof *o->artifacts, spec->artifacts_out_n);
         o->artifacts_n = spec->artifacts_out_n;
-        for (size_t i = 0; i < spec->artifacts_out_n; i++)
-                keep_artifact(p, &spec->artifacts_out[i], a, &o->artifacts[i], o);
+        struct value file = value_null;
+        bool readable = spec->artifacts_out_n && o->file.present && !o->file.truncated && json_read(o->file.content, NULL, a, &file, NULL);
+        for (size_t i = 0; i < spec->artifacts_out_n; i++) {
+                const struct task_artifact_out *x = &spec->artifacts_out[i];
+                keep_artifact(p, x, readable && x->told.n ? told_path(&file, x->told) : STR(""), a, &o->artifacts[i], o);
+        }
         if (spec->wants_result) {
                 o->result.present = true;
                 o->result.content = STR("");

@@ -117,7 +117,7 @@ static void remember(struct executor *x, struct known *k, const struct task_spec
         c->artifacts_out_n = spec->artifacts_out_n;
         for (size_t i = 0; i < spec->artifacts_out_n; i++) {
                 const struct task_artifact_out *o = &spec->artifacts_out[i];
-                c->artifacts_out[i] = (struct task_artifact_out){arena_str(a, o->name), arena_str(a, o->path), arena_str(a, o->uri), o->optional};
+                c->artifacts_out[i] = (struct task_artifact_out){arena_str(a, o->name), arena_str(a, o->path), arena_str(a, o->uri), o->optional, arena_str(a, o->told)};
         }
         k->places = (struct places){.folder = scratch_path(&x->scratches, k->scratch, a),
                                     .logs = arena_printf(a, "%.*s/runs/%.*s", STR_FMT(x->set.folder), STR_FMT(k->key)),
