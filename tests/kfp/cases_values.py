@@ -358,6 +358,26 @@ def names_within_metadata_of_importers(c):
 
 
 @case
+def images_known_at_run_time(c):
+    @dsl.pipeline
+    def p(image: str = 'python:3.11') -> NamedTuple('O', [('a', int), ('b', str)]):
+        t = add(a=1, b=2).set_container_image(image)
+        u = say(text='u').set_container_image(say(text='python:3.11').output)
+        outputs = NamedTuple('O', [('a', int), ('b', str)])
+        return outputs(t.output, u.output)
+
+    file = c.compile(p)
+    done = c.weft('lint', str(file))
+    assert done.returncode == 0 and 'warning' not in done.stderr, done.stderr
+    assert c.run_file(file).succeeded().outputs == {'a': 3, 'b': 'u'}
+    text = file.read_text()
+    file.write_text(text.replace("image: '{{$.inputs.parameters[''", "image: '{{$.inputs.parameters[''no-"))
+    assert file.read_text() != text
+    done = c.weft('lint', str(file))
+    assert done.returncode == 2 and "container.image: a placeholder names the input 'no-" in done.stderr, done.stderr
+
+
+@case
 def limits_known_at_run_time(c):
     @dsl.pipeline
     def p(memory: str = '512Mi') -> int:

@@ -56,7 +56,7 @@ static bool add_execution(struct buf *b, const struct site *s, const struct kfp_
         bool ok = true;
         if (!kfp_place_words(&p, x->command, x->command_n, &command, &command_n, e) || !kfp_place_words(&p, x->args, x->args_n, &args, &args_n, e))
                 return false;
-        add(b, x->image);
+        add(b, kfp_place_text(&p, x->image, e, &ok));
         add_words(b, command, command_n);
         add_words(b, args, args_n);
         add_words(b, x->python.packages, x->python.packages_n);

@@ -48,6 +48,9 @@ void kfp_lint_component(struct kfp_reader *r, const struct kfp_component *c)
                 }
                 return;
         }
+        (void)kfp_place_text(&p, x->image, &e, &ok);
+        if (!ok)
+                report(r, x, "container.image", &e);
         if (!kfp_place_words(&p, x->command + x->python.skip, x->command_n - x->python.skip, &words, &n, &e))
                 report(r, x, "container.command", &e);
         if (!kfp_place_words(&p, x->args, x->args_n, &words, &n, &e))

@@ -170,12 +170,12 @@ static void check_demands(struct graph *g, const struct value *t, const struct k
 }
 
 /* The SDK adds inputs of its own, which the component does not declare: what constants and conditions read (their names tell), what
- * iterators iterate over, and the resources of a task that are known only when it runs. Any other is harmless to a component that never asks
+ * iterators iterate over, and the image and resources of a task that are known only when it runs. Any other is harmless to a component that never asks
  * for it, unless it is nearly the name of an input: then it was meant for that. */
 static void check_inputs(struct graph *g, const struct value *t, const struct kfp_task *k, struct str path)
 {
         static const char *const kinds[] = {"parameters", "artifacts"};
-        static const char *const resources[] = {"cpu_limit", "cpu_request", "memory_limit", "memory_request", "accelerator_type", "accelerator_count"};
+        static const char *const resources[] = {"base_image", "cpu_limit", "cpu_request", "memory_limit", "memory_request", "accelerator_type", "accelerator_count"};
         for (int kind = 0; kind < 2; kind++) {
                 const struct value *given = value_get_c(value_get_c(t, "inputs"), kinds[kind]);
                 const struct kfp_io *io = &k->component->in;
