@@ -130,6 +130,10 @@ static void dags(void **state)
                 {DAG("{name: a, template: ok}, {name: b, template: ok, depends: a, continueOn: {failed: true}}"), "templates.main cannot use 'continueOn' when using 'depends'", 0, 0},
                 {DAG("{name: a, template: ok}, {name: b, template: ok, depends: a}, {name: c, template: ok, dependencies: [a]}"), "cannot use both 'depends' and 'dependencies'", 0, 0},
                 {HEAD "  templates:\n  - {name: main, dag: {target: 'a zz', tasks: [{name: a, template: ok}]}}\n" OK_T, "templates.main.targets: target 'zz' is not defined", 0, 0},
+                {HEAD "  arguments: {parameters: [{name: t, value: b}]}\n  templates:\n  - {name: main, dag: {target: 'a {{workflow.parameters.t}}', tasks: [{name: a, template: ok}]}}\n" OK_T,
+                 "templates.main.targets: target 'b' is not defined", 8, 0},
+                {HEAD "  templates:\n  - {name: main, inputs: {parameters: [{name: t, value: a}]}, dag: {target: '{{inputs.parameters.t}}', tasks: [{name: a, template: ok}]}}\n" OK_T,
+                 "'target' is read when a run is made, so {{inputs.parameters.t}} cannot stand in it", 7, 0},
                 {HEAD "  templates:\n  - {name: main, steps: [[{name: s, inline: {dag: {tasks: [{name: a, template: ok, depends: b}, {name: b, template: ok, depends: a}]}}}]]}\n" OK_T,
                  "sorting failed: graph with cycle", 0, 0},
         };
@@ -180,6 +184,44 @@ static void documents(void **state)
         argo_case_free(c);
 }
 
+/* `target` of a graph may name the run's parameters: what it reaches depends on what is submitted. */
+static void targets(void **state)
+{
+        static const char yaml[] = HEAD "  arguments: {parameters: [{name: goal, value: c}]}\n  templates:\n  - name: main\n    dag:\n      target: '{{ workflow.parameters.goal }}'\n      tasks:\n"
+                                        "      - {name: a, template: ok}\n      - {name: b, template: ok, depends: a}\n      - {name: c, template: ok, depends: a}\n" OK_T;
+        static const char *const both[] = {"goal", "b c", NULL}, *const none[] = {"goal", "", NULL};
+        static const struct { const char *const *given; uint32_t started; } all[] = {{NULL, 2}, {both, 3}, {none, 3}};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+                struct argo_case *c = argo_case_new(yaml, all[i].given);
+                assert_non_null(c->workflow);
+                argo_case_run(c, NULL, NULL);
+                assert_int_equal(c->run.state, RUN_SUCCEEDED);
+                assert_int_equal(c->started, all[i].started);
+                argo_case_free(c);
+        }
+        struct argo_case *c = argo_case_lint(HEAD "  arguments: {parameters: [{name: goal}]}\n  templates:\n  - {name: main, dag: {target: '{{workflow.parameters.goal}}', tasks: [{name: a, template: ok}]}}\n" OK_T);
+        assert_non_null(c->workflow); /* the value comes with the run */
+        argo_case_free(c);
+}
+
+/* A file of templates for others to use has no entrypoint, and often several documents, of which only the first is read. */
+static void template_files(void **state)
+{
+        static const char yaml[] = "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: tools}\nspec:\n  templates:\n" OK_T
+                                   "---\napiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: others}\nspec:\n  templates:\n" OK_T;
+        struct argo_case *c = argo_case_lint(yaml);
+        assert_non_null(c->workflow);
+        const struct problem *p = argo_case_problem(c, "only the first workflow of a file is looked at", true);
+        assert_non_null(p);
+        assert_int_equal(p->line, 8);
+        argo_case_free(c);
+        refuse(&(struct refusal){yaml, "spec.entrypoint is required", 0, 0}); /* to run it is another matter */
+        c = argo_case_lint("apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: tools}\nspec:\n  templates:\n  - {name: x, steps: [[{name: s, template: gone}]]}\n");
+        assert_null(c->workflow); /* its templates are looked at all the same */
+        assert_non_null(argo_case_problem(c, "template name 'gone' undefined", false));
+        argo_case_free(c);
+}
+
 /* A chain of templates that each call the next, and one that calls itself: both are read without deep recursion. */
 static void depth(void **state)
 {
@@ -203,7 +245,7 @@ static void depth(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(fields), cmocka_unit_test(specs), cmocka_unit_test(tags), cmocka_unit_test(dags), cmocka_unit_test(warnings), cmocka_unit_test(lost_arguments), cmocka_unit_test(documents), cmocka_unit_test(depth),
+                cmocka_unit_test(fields), cmocka_unit_test(specs), cmocka_unit_test(tags), cmocka_unit_test(dags), cmocka_unit_test(warnings), cmocka_unit_test(lost_arguments), cmocka_unit_test(documents), cmocka_unit_test(targets), cmocka_unit_test(template_files), cmocka_unit_test(depth),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

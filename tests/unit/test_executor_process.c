@@ -196,6 +196,14 @@ static void image_map(void **state)
         assert_int_equal(o->o.end, TASK_EXITED);
         assert_str(o->o.result.content, "m");
         fixture_close(f);
+        f->set.images = STR("[{\"pattern\": \"example/*\", \"path\": \"/no/such/tools\"}]"); /* in front of PATH, not in its place */
+        fixture_open(f);
+        struct str argv[] = {STR("sh"), STR("-c"), STR("printf '%s' \"${PATH%%:*}\"")};
+        s = (struct task_spec){.image = STR("example/trainer:1"), .command = argv, .command_n = 3, .wants_result = true};
+        o = fixture_run(f, 2, &s);
+        assert_int_equal(o->o.end, TASK_EXITED);
+        assert_str(o->o.result.content, "/no/such/tools");
+        fixture_close(f);
         f->set.images = STR("[{\"pattern\": ");
         uv_loop_t loop;
         struct executor *x;

@@ -177,6 +177,8 @@ uint32_t argo_add_template(struct argo_reader *r, struct template t);
 uint32_t argo_find_template(const struct argo_reader *r, struct str name); /* UINT32_MAX */
 struct str argo_scalar(const struct value *v, struct arena *a);             /* text of a string, number or boolean; else empty */
 void argo_read_call(struct argo_reader *r, const struct value *owner, struct argo_call *ret);
+/* Text of a parameter of the run, as far as it is known before it starts. False: it has none. */
+bool argo_run_parameter(const struct argo_reader *r, struct str name, struct str *ret);
 /* read_template.c */
 uint32_t argo_read_template(struct argo_reader *r, const struct value *t, struct str name);
 struct argo_param *argo_read_params(struct argo_reader *r, const struct value *list, size_t *ret_n);

@@ -354,13 +354,43 @@ static void read_dependencies(struct argo_reader *r, const struct argo_template 
         }
 }
 
+/*
+ * `target` with the run's parameters in place of their tags: which tasks a graph has to reach is settled when a run is made, so nothing that is only
+ * known later can stand in it. False: a parameter has no value yet, or (then a problem says so) the tag names something else.
+ */
+static bool target_text(struct argo_reader *r, const struct argo_template *x, const struct value *at, struct str *ret)
+{
+        const struct str prefix = STR("workflow.parameters.");
+        struct str rest = x->graph->target;
+        *ret = STR("");
+        for (;;) {
+                size_t open = str_find(rest, STR("{{"), 0), end = open == SIZE_MAX ? SIZE_MAX : str_find(rest, STR("}}"), open);
+                if (end == SIZE_MAX) {
+                        *ret = arena_printf(r->arena, "%.*s%.*s", STR_FMT(*ret), STR_FMT(rest));
+                        return true;
+                }
+                struct str key = str_trim(str_sub(rest, open + 2, end)), text;
+                if (!str_starts(key, prefix)) {
+                        problem_add(r->problems, ERROR_UNSUPPORTED, false, at, arena_printf(r->arena, "templates.%.*s.dag.target", STR_FMT(x->name)),
+                                    "'target' is read when a run is made, so {{%.*s}} cannot stand in it: name the tasks, or use {{workflow.parameters.NAME}}", STR_FMT(key));
+                        return false;
+                }
+                if (!argo_run_parameter(r, str_sub(key, prefix.n, key.n), &text))
+                        return false;
+                *ret = arena_printf(r->arena, "%.*s%.*s%.*s", STR_FMT(*ret), STR_FMT(str_sub(rest, 0, open)), STR_FMT(text));
+                rest = str_sub(rest, end + 2, rest.n);
+        }
+}
+
 /* Names that `target` lists, or else every task that no other depends on. */
-static void read_targets(struct argo_reader *r, const struct argo_template *x, const struct task *tasks, uint32_t n, struct template *m)
+static void read_targets(struct argo_reader *r, const struct argo_template *x, const struct value *at, const struct task *tasks, uint32_t n, struct template *m)
 {
         uint32_t *targets = arena_alloc_array(r->arena, sizeof *targets, n + 1u), count = 0;
         bool *needed = arena_alloc_array(r->arena, sizeof *needed, n + 1u);
-        struct str rest = str_trim(x->graph->target);
-        while (rest.n) {
+        struct str rest;
+        bool known = target_text(r, x, at, &rest);
+        rest = str_trim(rest);
+        while (known && rest.n) {
                 struct str name = str_trim(str_cut(&rest, ' '));
                 const struct argo_name *found = argo_find_name(x, name);
                 if (!name.n)
@@ -417,5 +447,5 @@ void argo_read_dag(struct argo_reader *r, const struct value *t, struct argo_tem
         m->tasks_n = n;
         m->assess = ASSESS_TARGETS;
         m->fail_fast = !fail_fast || fail_fast->kind == VALUE_NULL || flag(fail_fast);
-        read_targets(r, x, tasks, n, m);
+        read_targets(r, x, value_get_c(dag, "target"), tasks, n, m);
 }

@@ -101,6 +101,27 @@ static void warn_of_stranger(struct argo_reader *r, struct str name)
                     near.n ? ": did you mean '" : "", STR_FMT(near), near.n ? "'?" : "");
 }
 
+static struct str root_text(const struct argo_reader *r, const struct argo_param *p)
+{
+        const struct val *v = bindings_param(&r->argo->submission.parameters, p->name);
+        return v ? given_text(v, r->arena) : p->value.given ? p->value.source : p->fallback.source;
+}
+
+bool argo_run_parameter(const struct argo_reader *r, struct str name, struct str *ret)
+{
+        const struct val *v = bindings_param(&r->argo->submission.parameters, name);
+        for (size_t i = 0; i < r->argo->root.params_n; i++) {
+                const struct argo_param *p = &r->argo->root.params[i];
+                if (str_eq(p->name, name) && (v || p->value.given || p->fallback.given)) {
+                        *ret = root_text(r, p);
+                        return true;
+                }
+        }
+        if (v)
+                *ret = given_text(v, r->arena);
+        return v;
+}
+
 /* The workflow's parameters: what the document says, what was submitted in its place, and submitted ones that it does not name. */
 static void read_parameters(struct argo_reader *r)
 {
@@ -110,9 +131,7 @@ static void read_parameters(struct argo_reader *r)
         b->params = arena_alloc_array(r->arena, sizeof *b->params, r->argo->root.params_n + given->params_n + 1);
         for (size_t i = 0; i < r->argo->root.params_n; i++) {
                 const struct argo_param *p = &r->argo->root.params[i];
-                const struct val *v = bindings_param(given, p->name);
-                struct str text = v ? given_text(v, r->arena) : p->value.given ? p->value.source : p->fallback.source;
-                b->params[b->params_n++] = (struct param){p->name, val_text(text), false};
+                b->params[b->params_n++] = (struct param){p->name, val_text(root_text(r, p)), false};
         }
         for (size_t i = 0; i < given->params_n; i++)
                 if (!bindings_param(b, given->params[i].name)) { /* Argo's submit adds parameters that the document lacks */
@@ -234,9 +253,12 @@ static struct workflow *compile(const struct value *documents, size_t n, const s
         if (!ret_message)
                 ret_message = &unwanted;
         *ret_message = STR_NONE;
-        for (size_t i = 0; i < n && !d; i++)
-                if (recognises(&documents[i]))
+        for (size_t i = 0; i < n; i++) {
+                if (recognises(&documents[i]) && d)
+                        problem_add(problems, ERROR_UNSUPPORTED, true, &documents[i], STR_NONE, "only the first workflow of a file is looked at, and this is another: put it in a file of its own");
+                else if (recognises(&documents[i]))
                         d = &documents[i];
+        }
         if (!d) {
                 problem_add(problems, ERROR_INVALID, false, n ? &documents[0] : NULL, STR_NONE, "there is no Workflow or WorkflowTemplate in the file");
                 return NULL;

@@ -561,9 +561,9 @@ static bool everything(struct argo_check *c)
                                        r->workflow->name.n);
         if (!names(c, list, STR("spec.templates"), false) || !arguments(c, spec, STR("spec.arguments.")))
                 return false;
-        if (!r->argo->entrypoint.n)
+        if (!r->argo->entrypoint.n && !c->isolated) /* templates for others to use need none */
                 return argo_check_fail(c, spec, "spec.entrypoint is required");
-        if (!named(c, r->argo->entrypoint, value_get_c(spec, "entrypoint"), c->lenient ? NULL : &r->argo->root))
+        if (r->argo->entrypoint.n && !named(c, r->argo->entrypoint, value_get_c(spec, "entrypoint"), c->lenient ? NULL : &r->argo->root))
                 return false;
         if (text_given(on_exit)) {
                 c->exit = true;

@@ -11,7 +11,8 @@ static struct str default_path(void)
 /* Nothing of Weft's own environment but PATH: what the executor says, then the image, then the task. */
 static void environment_make(struct environment *env, const struct places *p, const struct task_spec *spec, const struct image *image)
 {
-        env_put(env, STR("PATH"), image->path.n ? image->path : default_path());
+        struct str path = default_path();
+        env_put(env, STR("PATH"), image->path.n ? arena_printf(env->arena, "%.*s:%.*s", STR_FMT(image->path), STR_FMT(path)) : path);
         env_put(env, STR("HOME"), p->private ? STR("/tmp") : p->folder);
         env_put(env, STR("LANG"), STR("C.UTF-8"));
         env_put(env, STR("TMPDIR"), STR("/tmp"));
