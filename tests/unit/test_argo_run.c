@@ -255,12 +255,12 @@ static void containers(void **state)
 {
         struct seen seen = {0};
         struct argo_case *c = run("  arguments: {parameters: [{name: x, value: '5'}]}\n  templates:\n  - name: main\n    retryStrategy: {limit: 1}\n    script:\n      image: 'py:{{workflow.parameters.x}}'\n      command: [python, '$(A)', '$$(A)', '$(NO)']\n"
-                                  "      args: ['{{retries}}', '{{lastRetry.exitCode}}']\n      workingDir: /work\n      env: [{name: A, value: 'a{{workflow.parameters.x}}'}, {name: B, value: '$(A)b'}]\n      resources: {limits: {cpu: 500m, memory: 1Gi}}\n"
+                                  "      args: ['{{retries}}', '{{lastRetry.exitCode}}']\n      workingDir: /desk\n      env: [{name: A, value: 'a{{workflow.parameters.x}}'}, {name: B, value: '$(A)b'}]\n      resources: {limits: {cpu: 500m, memory: 1Gi}}\n"
                                   "      source: |\n        print({{workflow.parameters.x}})\n    outputs: {parameters: [{name: o, valueFrom: {path: out.txt, default: d}}]}\n",
                                   look, &seen);
         const struct task_spec *s = &seen.spec[0];
         assert_int_equal(seen.n, 1);
-        assert_true(str_eq_c(s->image, "py:5") && str_eq_c(s->workdir, "/work"));
+        assert_true(str_eq_c(s->image, "py:5") && str_eq_c(s->workdir, "/desk"));
         assert_true(str_eq_c(s->command[1], "a5") && str_eq_c(s->command[2], "$(A)") && str_eq_c(s->command[3], "$(NO)"));
         assert_int_equal(s->args_n, 3);
         assert_true(str_eq_c(s->args[0], "0") && str_eq_c(s->args[1], "0") && str_eq(s->args[2], s->files[0].path));
