@@ -1,6 +1,7 @@
 """Values on their way: every kind of type, placeholder, artifact and metadata."""
 import json
 import pathlib
+import tempfile
 from typing import Dict, List, NamedTuple, Optional
 
 from cases import IMAGE, add, as_text, make_dataset, read_dataset, say, shell
@@ -355,6 +356,25 @@ def names_within_metadata_of_importers(c):
         return show(data=data.output).output
 
     assert c.run(p).succeeded().outputs == {'Output': {'k': ['k', 'x'], 'made': {'in': '<made>'}}}
+
+
+@case
+def imports_from_the_machines_tmp(c):
+    @dsl.component(base_image=IMAGE)
+    def read(a: Input[Dataset], b: Input[Dataset], folder: Input[Dataset]) -> str:
+        return open(a.path).read() + open(b.path).read() + open(folder.path + '/in/file').read() + open(folder.path + '/other').read()
+
+    @dsl.pipeline
+    def p(uri: str, folder: str) -> str:
+        data = dsl.importer(artifact_uri=uri, artifact_class=Dataset)
+        return read(a=data.output, b=data.output, folder=dsl.importer(artifact_uri=folder, artifact_class=Dataset).output).output
+
+    with tempfile.TemporaryDirectory(dir='/tmp') as there:
+        pathlib.Path(there, 'in').mkdir()
+        pathlib.Path(there, 'in/file').write_text('x')
+        pathlib.Path(there, 'other').write_text('y')
+        r = c.run(p, uri=there + '/in/file', folder=there).succeeded()
+    assert r.outputs == {'Output': 'xxxy'}, r.outputs
 
 
 @case
