@@ -159,6 +159,24 @@ static bool namespace_check(struct str s, struct error *e)
         return good || error_set(e, ERROR_USAGE, "\"%.*s\" cannot be a namespace: at most %d lower-case letters, digits and '-', with a letter or digit at both ends", STR_FMT(s), NAMESPACE_MAX_BYTES);
 }
 
+/* What the store could not take would stop the owner of the folder, and with it every other run. */
+static bool parameters_fit(struct runtime *rt, const struct bindings *b, struct error *e)
+{
+        int64_t one = rt->o.settings->number[SET_VALUE_BYTES_MAX], all = rt->o.settings->number[SET_RUN_BYTES_MAX], sum = 0;
+        for (size_t i = 0; i < b->params_n; i++) {
+                struct str name = str_sub(b->params[i].name, 0, 200);
+                size_t n = b->params[i].value.text.n;
+                sum += (int64_t)n;
+                if ((int64_t)n > one)
+                        return error_set(e, ERROR_LIMIT, "parameter \"%.*s\" has %zu bytes; the limit is %lld (setting store.value_bytes_max): give large data as a file that the steps read, or raise the setting",
+                                         STR_FMT(name), n, (long long)one);
+                if (sum > all)
+                        return error_set(e, ERROR_LIMIT, "the parameters have more than %lld bytes together (setting store.run_bytes_max): give large data as files that the steps read, or raise the setting",
+                                         (long long)all);
+        }
+        return true;
+}
+
 bool run_create(struct runtime *rt, const struct command *c, struct live_run **ret, bool *ret_renamed, struct error *e)
 {
         char uid[37];
@@ -182,7 +200,7 @@ bool run_create(struct runtime *rt, const struct command *c, struct live_run **r
         r->fixed = (struct run_row){.uid = str_from(r->uid), .name = arena_str(r->arena, s.name), .ns = arena_str(r->arena, s.ns),
                                     .document = arena_str(r->arena, c->document), .options = submission_encode(&s, r->arena), .created_at = s.created_at,
                                     .parent_run = arena_str(r->arena, c->parent_run), .parent_node = c->parent_node, .depth = c->depth};
-        ok = compile_run(r, &s, e);
+        ok = compile_run(r, &s, e) && parameters_fit(rt, &r->workflow->parameters, e);
         arena_free(scratch);
         if (!ok) {
                 run_drop(r);

@@ -1,4 +1,5 @@
 """What goes wrong around the program: empty words, closed and full outputs, folders and databases that are not what they should be."""
+import json
 import os
 import signal
 import sqlite3
@@ -6,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from harness import Case, HELLO, LONG, WEFT, workflow
+from harness import Case, HELLO, LONG, WEFT, shell, workflow
 
 LEAVES_A_JOURNAL = """
 import os, signal, sqlite3, sys
@@ -132,6 +133,31 @@ class Limits(Case):
         self.assertIn("engine.items_max", self.weft("get", "sample"))
         text = text.replace("1000000000", "9")
         self.assertIn("engine.items_max", self.weft("run", self.file(text), "--set", "engine.items_max=8", status=1))
+
+    def test_parameters_of_megabytes(self):
+        """Refused before anything runs, and the owner of the folder goes on with what it has."""
+        path = self.file(workflow(shell("echo {{workflow.parameters.a}}"), name="large", more="  arguments: {parameters: [{name: a, value: x}, {name: b, value: y}]}\n"))
+        large = self.file(json.dumps({"a": "x" * 5_000_000}), "large.json")
+        sum_of = self.file(json.dumps({"a": "x" * 2000, "b": "y" * 2000}), "sum.json")
+        self.weft("run", path, "--params", large, status=2)
+        self.assertRegex(self.err, 'parameter "a" has 5000000 bytes.*store.value_bytes_max')
+        self.assertEqual(self.err.count("\n"), 1, self.err)
+        self.assertNotIn("weft resume", self.err)
+        self.weft("run", path, "--params", sum_of, "--set", "store.run_bytes_max=3000", status=2)
+        self.assertIn("store.run_bytes_max", self.err)
+        self.assertEqual(self.weft("list"), "")
+        owner = self.begin("run", self.file(workflow("- {name: main, suspend: {}}", name="waits"), "waits.yaml"))
+        self.wait_node("waits", "main", "Suspended")
+        self.weft("run", path, "--params", large, status=2)
+        self.assertIn("store.value_bytes_max", self.err)
+        self.weft("approve", "waits")
+        self.end(owner, 0)
+
+    def test_outputs_of_megabytes(self):
+        write = "head -c 3000000 /dev/zero | tr '\\\\0' x"
+        text = workflow(shell(write + " > /tmp/o") + "  outputs: {parameters: [{name: o, valueFrom: {path: /tmp/o}}]}\n", name="output")
+        self.weft("run", self.file(text), status=1)
+        self.assertRegex(self.weft("get", "output"), "parameter 'o'.*store.value_bytes_max")
 
 
 if __name__ == "__main__":

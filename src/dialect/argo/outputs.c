@@ -61,7 +61,7 @@ static bool leaf_param(const struct argo_output *p, const struct task_outcome *o
                 return true;
         if (out && out->present) {
                 if (out->truncated)
-                        return error_set(e, ERROR_LIMIT, "the output parameter '%.*s' is larger than a value may be: write it as an artifact", STR_FMT(p->name));
+                        return error_set(e, ERROR_LIMIT, "the output parameter '%.*s' is larger than a value may be (setting store.value_bytes_max): write it as an artifact", STR_FMT(p->name));
                 return put(c, v, p, without_newline(out->content), e);
         }
         if (node_state_bad(c->state))

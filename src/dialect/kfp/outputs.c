@@ -36,7 +36,7 @@ static bool output_param(const struct site *s, const struct task_outcome *o, con
         if (v)
                 raw = kfp_val(v, s->arena);
         else if (own && own->truncated)
-                return error_set(e, ERROR_LIMIT, "%.*s is larger than a value may be; write it to an artifact instead", STR_FMT(output_name(s, p->name)));
+                return error_set(e, ERROR_LIMIT, "%.*s is larger than a value may be (setting store.value_bytes_max); write it to an artifact instead", STR_FMT(output_name(s, p->name)));
         else if (own)
                 raw = val_text(own->content);
         else
@@ -135,7 +135,7 @@ static bool collect_leaf(const struct site *s, const struct task_outcome *o, str
         if (c->executor->importer)
                 return import(s, c, ret, e);
         if (o->file.present && o->file.truncated)
-                return error_set(e, ERROR_LIMIT, "the outputs of task '%.*s' are larger than a value may be; write large ones to artifacts instead",
+                return error_set(e, ERROR_LIMIT, "the outputs of task '%.*s' are larger than a value may be (setting store.value_bytes_max); write large ones to artifacts instead",
                                  STR_FMT(s->task->name));
         if (o->file.present && str_trim(o->file.content).n && !json_read(o->file.content, NULL, s->arena, &file, e))
                 return error_wrap(e, "reading the output file of task '%.*s'", STR_FMT(s->task->name));
