@@ -129,6 +129,16 @@ class Run(Case):
         self.weft("run", self.file(FAILS), "--executor", "proces", status=2)
         self.assertIn("did you mean process", self.err)
 
+    def test_output_written_by_its_bare_name(self):
+        text = workflow("""
+- name: main
+  outputs: {parameters: [{name: r, valueFrom: {path: /a-result-of-this-test.txt}}]}
+  container: {image: 'debian:12-slim', command: [sh, -c, 'echo here > a-result-of-this-test.txt']}
+""")
+        for isolation in ("none", "private"):
+            run = self.run_json(self.file(text), "--set", f"executor.process.isolation={isolation}")
+            self.assertEqual(run["outputs"], {"r": "here"})
+
     def test_command_that_does_not_exist(self):
         text = HELLO.replace("[sh, -c]", "[no-such-program-anywhere]")
         run = self.run_json(self.file(text), status=1)

@@ -147,6 +147,7 @@ static bool has_mounts_below(struct str dir)
 void places_plan(struct places *p, const struct task_spec *spec, struct arena *a)
 {
         size_t n = spec->files_n + spec->artifacts_in_n + spec->params_out_n + spec->artifacts_out_n + spec->folders_n;
+        p->cwd_given = spec->workdir.n > 0;
         p->cwd = spec->workdir.n ? arena_str(a, spec->workdir) : p->private ? STR("/tmp") : p->folder;
         if (!p->private || (!n && !spec->outcome_file.n))
                 return;
@@ -260,7 +261,7 @@ static struct str seen_at(const struct places *p, struct str path, struct arena 
         return d->mirror || !lstat(at.p, &st) || hidden(upper, rest, a) ? at : path;
 }
 
-bool place_find(const struct places *p, struct str path, struct arena *a, struct str *ret)
+static bool find_exactly(const struct places *p, struct str path, struct arena *a, struct str *ret)
 {
         char link[PATH_MAX];
         struct stat st;
@@ -291,4 +292,13 @@ bool place_find(const struct places *p, struct str path, struct arena *a, struct
                         done = STR("/");
         }
         return true;
+}
+
+bool place_find(const struct places *p, struct str path, struct arena *a, struct str *ret)
+{
+        if (find_exactly(p, path, a, ret))
+                return true;
+        /* A container usually works in "/": what a task writes by a bare name, and declares as /NAME, is in its working folder here. */
+        bool top = path.n > 1 && path.p[0] == '/' && str_find_char(path, '/', 1) == SIZE_MAX;
+        return top && !p->cwd_given && find_exactly(p, arena_printf(a, "%.*s%.*s", STR_FMT(p->cwd), STR_FMT(path)), a, ret);
 }

@@ -118,6 +118,7 @@ struct places {
         struct str logs;           /* runs/<uid>/<node>.<epoch>.<attempt>: log and result */
         struct str data;           /* the data folder: seen as it is */
         struct str cwd;            /* of the task, as it sees it */
+        bool cwd_given;            /* by the task: nothing else is meant */
         bool private, overlay;     /* overlay: the kernel has it */
         bool adopted;              /* planned before, by another Weft: its folders say how */
         struct place *dirs; size_t dirs_n; /* "/" last */
