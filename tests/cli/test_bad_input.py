@@ -126,6 +126,24 @@ class Databases(Case):
             self.assertIn("weft.db", self.err, name)
 
 
+class Commands(Case):
+    def test_what_cannot_be_started(self):
+        """The message says what of the file is wrong, where the kernel's word does not."""
+        for name, text, mode, hint in (("plain", "x", 0o644, "not executable"), ("interpreter", "#!/no/such/one\n", 0o755, "its interpreter"), ("noise", "x", 0o755, "begins with #!"),
+                                       ("folder", None, 0o755, "it is a folder"), ("none", None, 0, "No such file or directory"), ("long", "#!/bin/sh\n", 0o755, "large values")):
+            path = self.file(text, name) if text else os.path.join(self.folder, name)
+            if name == "folder":
+                os.mkdir(path)
+            if mode:
+                os.chmod(path, mode)
+            args = ["x" * 200_000] if name == "long" else []
+            document = workflow(f"- {{name: main, container: {{image: x, command: {json.dumps([path])}, args: {json.dumps(args)}}}}}", name=name)
+            node = self.run_json(self.file(document), status=1)["nodes"][0]
+            self.assertEqual(node["state"], "Error", node)
+            self.assertIn(path, node["message"])
+            self.assertIn(hint, node["message"])
+
+
 class Limits(Case):
     def test_a_sequence_without_end(self):
         text = workflow("- name: main\n  steps: [[{name: many, template: t, withSequence: {count: '1000000000'}}]]\n- {name: t, container: {image: x, command: ['true']}}\n")

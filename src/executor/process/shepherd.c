@@ -370,10 +370,24 @@ static void reap(struct shepherd *s)
 
 /* ---- starting ---- */
 
+/* What the kernel's word leaves open about a command. */
+static const char *not_run_hint(const char *path, int error)
+{
+        struct stat st;
+        bool there = path && *path && !stat(path, &st);
+        switch (error) {
+        case E2BIG: return " (large values belong in files and artifacts, not in arguments and variables)";
+        case ENOEXEC: return " (it is neither a program of this machine nor a script that begins with #!)";
+        case EACCES: return there && S_ISDIR(st.st_mode) ? " (it is a folder)" : there && !(st.st_mode & 0111) ? " (it is not executable: chmod +x)" : "";
+        case ENOENT: return there && S_ISREG(st.st_mode) ? " (it is there, but not what its first line names as its interpreter)" : "";
+        default: return "";
+        }
+}
+
 static void not_run(struct shepherd *s, struct task *t, const char *what, const char *subject, int error)
 {
         char text[4096];
-        snprintf(text, sizeof text, "%s %s: %s", what, subject ? subject : "", strerror(error));
+        snprintf(text, sizeof text, "%s %s: %s%s", what, subject ? subject : "", strerror(error), !strcmp(what, "starting the command") ? not_run_hint(subject, error) : "");
         t->message = strdup(text);
         t->exited = t->ended = true;
         t->end = record_of(s, t, RECORD_NOT_RUN);
