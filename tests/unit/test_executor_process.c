@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -362,6 +363,227 @@ static void inputs(void **state)
         assert_true(o->o.end == TASK_NOT_RUN || o->o.exit_code == 0);
 }
 
+/* ---- large artifacts ---- */
+
+/* Stands in for the C library's: notes what is brought to disk, and can fail. */
+static struct { char paths[64][512]; size_t n; bool fail; pthread_mutex_t lock; } synced = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+int fsync(int fd)
+{
+        char link[64];
+        pthread_mutex_lock(&synced.lock);
+        bool fail = synced.fail;
+        if (synced.n < sizeof synced.paths / sizeof *synced.paths) {
+                snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+                ssize_t n = readlink(link, synced.paths[synced.n], sizeof *synced.paths - 1);
+                synced.paths[synced.n++][n > 0 ? n : 0] = 0;
+        }
+        pthread_mutex_unlock(&synced.lock);
+        errno = EIO;
+        return fail ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+static bool was_synced(const char *path, const char *name) /* in the folder `path`: `name` at the end; NULL: the folder itself */
+{
+        for (size_t i = 0; i < synced.n; i++)
+                if (name ? !strncmp(synced.paths[i], path, strlen(path)) && str_ends(str_from(synced.paths[i]), str_from(name)) : !strcmp(synced.paths[i], path))
+                        return true;
+        return false;
+}
+
+static struct task_spec leaving(struct task_artifact_out *art, const char *script)
+{
+        struct task_spec s = fixture_sh(f, script);
+        s.artifacts_out = art;
+        s.artifacts_out_n = 1;
+        return s;
+}
+
+static struct str read_whole(const char *path)
+{
+        char text[256];
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : 0;
+        if (fd >= 0)
+                close(fd);
+        return arena_str(f->arena, (struct str){text, n > 0 ? (size_t)n : 0});
+}
+
+static void artifacts_are_on_disk_and_whole(void **state)
+{
+        (void)state;
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp" : under("left"), *kept = under("artifacts/run/step.1"), *uri = under("artifacts/run/step.1/model");
+        mkdir(at, 0755);
+        struct task_artifact_out art = {STR("model"), AT("model"), str_from(uri), false};
+        synced.n = 0;
+        struct task_spec s = leaving(&art, arena_printf(f->arena, "cd %s; rm -rf model; mkdir -p model/sub; echo one > model/sub/leaf; ln -s nowhere model/link", at).p);
+        assert_true(fixture_run(f, 1, &s)->o.artifacts[0].present);
+        assert_true(was_synced(kept, "/sub/leaf") && was_synced(kept, "/sub"));
+        assert_true(was_synced(kept, NULL) && was_synced(under("artifacts/run"), NULL) && was_synced(under("artifacts"), NULL) && was_synced(f->folder, NULL));
+        assert_true(strcmp(synced.paths[synced.n - 1], f->folder) == 0); /* entries after what they lead to */
+        synced.n = 0;
+        struct task_spec plain = fixture_sh(f, "exit 0");
+        fixture_run(f, 2, &plain);
+        assert_int_equal(synced.n, 0); /* a step without artifacts pays nothing */
+        /* A disk that fails: said, and what was there stays. */
+        synced.fail = true;
+        s = leaving(&art, arena_printf(f->arena, "cd %s; rm -rf model; echo two > model", at).p);
+        struct seen *o = fixture_run(f, 3, &s);
+        synced.fail = false;
+        assert_false(o->o.artifacts[0].present);
+        assert_has(o->o.message, "keeping artifact 'model'");
+        assert_has(o->o.message, "Input/output error");
+        assert_str(read_whole(under("artifacts/run/step.1/model/sub/leaf")), "one\n");
+        /* Once more: a file in the place of the folder, whole, and nothing beside it. */
+        assert_true(fixture_run(f, 4, &s)->o.artifacts[0].present);
+        assert_str(read_whole(uri), "two\n");
+        s = leaving(&art, arena_printf(f->arena, "cd %s; rm -rf model; mkdir model; echo three > model/other", at).p);
+        assert_true(fixture_run(f, 5, &s)->o.artifacts[0].present);
+        assert_str(read_whole(under("artifacts/run/step.1/model/other")), "three\n");
+        struct stat st;
+        assert_int_equal(stat(kept, &st), 0);
+        assert_int_equal(st.st_nlink, 3); /* ".", "..", "model": nothing is left of the attempts to keep it */
+        /* One that the task wrote where it stays. */
+        const char *place = under("artifacts/place/file");
+        struct str folders[] = {str_from(under("artifacts/place"))};
+        art = (struct task_artifact_out){STR("m"), str_from(place), str_from(place), false};
+        s = leaving(&art, arena_printf(f->arena, "echo hi > %s", place).p);
+        s.folders = folders;
+        s.folders_n = 1;
+        synced.n = 0;
+        assert_true(fixture_run(f, 6, &s)->o.artifacts[0].present);
+        assert_true(was_synced(place, "") && was_synced(under("artifacts/place"), NULL) && was_synced(under("artifacts"), NULL));
+}
+
+enum { LARGE_FILES = 500 };
+
+static struct task_artifact_in large(const char *at)
+{
+        mkdir(under("large"), 0755);
+        for (int i = 0; i < LARGE_FILES; i++) {
+                char path[512];
+                snprintf(path, sizeof path, "%s/large/%d", f->folder, i);
+                int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+                assert_true(fd >= 0 && write(fd, "x", 1) == 1);
+                close(fd);
+        }
+        return (struct task_artifact_in){STR("large"), AT("in"), str_from(under("large")), STR_NONE, 0, false};
+}
+
+static struct task_spec counting(struct task_artifact_in *in, const char *at)
+{
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena, "[ $(ls %s/in | wc -l) = %d ] || exit 9; exit 7", at, LARGE_FILES).p);
+        s.artifacts_in = in;
+        s.artifacts_in_n = 1;
+        return s;
+}
+
+static void staging_lets_others_go_on(void **state)
+{
+        (void)state;
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp" : under("work");
+        struct task_artifact_in in = large(at);
+        struct task_spec s = counting(&in, at), quick = fixture_sh(f, "exit 3");
+        fixture_start(f, 1, &s);
+        assert_int_equal(fixture_seen(f, 1)->started, 0);
+        fixture_start(f, 1, &s); /* once more is once */
+        assert_int_equal(fixture_run(f, 2, &quick)->o.exit_code, 3);
+        assert_int_equal(fixture_wait(f, 1)->o.exit_code, 7);
+        assert_int_equal(fixture_seen(f, 1)->ended, 1);
+        /* A program in the task's /tmp that only staging brings. */
+        put(under("program"), "#!/bin/sh\nexit 8\n");
+        struct str argv[] = {AT("program")};
+        struct task_artifact_in program = {STR("program"), argv[0], str_from(under("program")), STR_NONE, 0755, false};
+        struct task_spec p = {.command = argv, .command_n = 1, .artifacts_in = &program, .artifacts_in_n = 1};
+        assert_int_equal(fixture_run(f, 3, &p)->o.exit_code, 8);
+        program.uri = str_from(under("nowhere"));
+        program.optional = true;
+        unlink(arena_cstr(f->arena, argv[0]));
+        assert_int_equal(fixture_run(f, 4, &p)->o.end, TASK_NOT_RUN);
+}
+
+static void stop_during_staging(void **state)
+{
+        (void)state;
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp" : under("work");
+        struct task_artifact_in in = large(at);
+        struct task_spec s = counting(&in, at);
+        struct error e;
+        fixture_close(f);
+        f->set.slots = 2;
+        fixture_open(f);
+        for (uint32_t i = 1; i <= 6; i += 2) {
+                struct attempt_id id = fixture_id(i), other = fixture_id(i + 1);
+                fixture_start(f, i, &s);
+                fixture_start(f, i + 1, &s);
+                executor_process.forget(f->x, &other); /* nothing of it is told any more, and its slot is free again */
+                assert_true(executor_process.stop(f->x, &id, &e));
+                struct seen *o = fixture_wait(f, i);
+                assert_int_equal(o->o.end, TASK_STOPPED);
+                assert_int_equal(o->started, 0);
+                fixture_run_ms(f, 50);
+                executor_process.forget(f->x, &id);
+        }
+        assert_int_equal(fixture_seen(f, 2)->ended, 0);
+        assert_int_equal(fixture_run(f, 9, &s)->o.exit_code, 7); /* whole, in a folder that half a copy was in */
+}
+
+static void close_during_staging(void **state)
+{
+        (void)state;
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp" : under("work");
+        struct task_artifact_in in = large(at);
+        struct task_spec s = counting(&in, at);
+        struct attempt_id id = fixture_id(1);
+        struct error e;
+        bool known;
+        fixture_start(f, 1, &s);
+        fixture_close(f);
+        fixture_open(f);
+        assert_true(executor_process.adopt(f->x, &id, &s, &known, &e));
+        assert_false(known); /* it was never given to the shepherd */
+        assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 7);
+        assert_int_equal(fixture_seen(f, 1)->ended, 1);
+}
+
+static void killed_during_staging(void **state)
+{
+        (void)state;
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp" : under("work");
+        struct task_artifact_in in = large(at);
+        struct task_spec s = counting(&in, at);
+        struct attempt_id id = fixture_id(1);
+        struct error e;
+        bool known;
+        int status;
+        fixture_close(f);
+        pid_t pid = fork(); /* a Weft that is gone in the middle of it */
+        if (!pid) {
+                fixture_open(f);
+                if (!executor_process.start(f->x, &id, &s, &e))
+                        _exit(1);
+                kill(getpid(), SIGKILL);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+        fixture_open(f);
+        assert_true(executor_process.adopt(f->x, &id, &s, &known, &e));
+        assert_false(known);
+        assert_int_equal(fixture_run(f, 1, &s)->o.exit_code, 7);
+}
+
+static void the_shepherd_dies_during_staging(void **state)
+{
+        (void)state;
+        const char *at = !str_eq_c(f->set.isolation, "none") ? "/tmp" : under("work");
+        struct task_artifact_in in = large(at);
+        struct task_spec s = counting(&in, at), quick = fixture_sh(f, "exit 3");
+        fixture_run(f, 2, &quick);
+        fixture_start(f, 1, &s);
+        kill(fixture_shepherd(f), SIGKILL);
+        assert_int_equal(fixture_wait(f, 1)->o.exit_code, 7);
+}
+
 static void scratch_is_clean_each_time(void **state)
 {
         (void)state;
@@ -703,6 +925,40 @@ static void a_torn_journal(void **state)
         assert_true(executor_process.adopt(f->x, &id, &quick, &known, &e) && known);
 }
 
+static void why_it_was_not_run_outlives_the_shepherd(void **state)
+{
+        (void)state;
+        struct task_spec s = fixture_sh(f, "true"), long_one = fixture_sh(f, "sleep 100");
+        s.workdir = STR("/no/such/folder of mine");
+        struct seen *o = fixture_run(f, 1, &s);
+        assert_int_equal(o->o.end, TASK_NOT_RUN);
+        struct str said = o->o.message;
+        assert_has(said, "/no/such/folder of mine");
+        fixture_start(f, 2, &long_one);
+        fixture_wait_started(f, 2);
+        struct str lost = STR_NONE;
+        for (int i = 0; i < 2; i++) {
+                int shepherd = fixture_shepherd(f);
+                struct attempt_id one = fixture_id(1), two = fixture_id(2);
+                struct error e;
+                bool known;
+                fixture_close(f);
+                kill(shepherd, SIGKILL);
+                f->seen_n = f->ended_n = 0;
+                memset(f->seen, 0, sizeof f->seen);
+                fixture_open(f);
+                assert_true(executor_process.adopt(f->x, &one, &s, &known, &e) && known);
+                assert_true(executor_process.adopt(f->x, &two, &long_one, &known, &e) && known);
+                o = fixture_wait(f, 1);
+                assert_int_equal(o->o.end, TASK_NOT_RUN);
+                assert_true(str_eq(o->o.message, said));
+                o = fixture_wait(f, 2);
+                assert_int_equal(o->o.end, TASK_LOST);
+                assert_true(o->o.message.n && (!i || str_eq(o->o.message, lost)));
+                lost = o->o.message;
+        }
+}
+
 static void forgetting_keeps_the_log(void **state)
 {
         (void)state;
@@ -942,7 +1198,10 @@ int main(int argc, char **argv)
                 IN(private, stop_reaches_every_descendant), IN(sandbox, stop_reaches_every_descendant), IN(none, an_end_takes_descendants_along),
                 IN(private, an_end_takes_descendants_along), IN(none, adopted_with_its_true_exit_code), IN(private, adopted_with_its_true_exit_code),
                 IN(none, lost_with_the_shepherd), IN(private, lost_with_the_shepherd), IN(sandbox, lost_with_the_shepherd), IN(none, the_shepherd_dies_under_a_living_owner),
-                IN(none, a_torn_journal), IN(none, forgetting_keeps_the_log), IN(private, forgetting_keeps_the_log), IN(none, many_at_once), IN(private, many_at_once),
+                IN(none, a_torn_journal), IN(none, why_it_was_not_run_outlives_the_shepherd), IN(none, artifacts_are_on_disk_and_whole),
+                IN(private, artifacts_are_on_disk_and_whole), IN(none, staging_lets_others_go_on), IN(private, staging_lets_others_go_on), IN(none, stop_during_staging),
+                IN(private, stop_during_staging), IN(none, close_during_staging), IN(private, close_during_staging), IN(private, killed_during_staging),
+                IN(private, the_shepherd_dies_during_staging), IN(none, forgetting_keeps_the_log), IN(private, forgetting_keeps_the_log), IN(none, many_at_once), IN(private, many_at_once),
                 IN(none, big_orders_do_not_lock_up), IN(none, long_data_folder), IN(none, the_shepherd_leaves_when_not_needed), IN(private, isolation_is_said_when_it_works), IN(none, unwritable_folder),
                 IN(none, a_folder_that_vanishes_takes_its_tasks_along), {"without_namespaces", without_namespaces, NULL, NULL, NULL}, {"as_a_user", as_a_user, NULL, NULL, NULL}};
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 100 };
+enum { DEPTH_MAX = 100, CHUNK_BYTES = 16 << 20 };
+
+struct copying { const atomic_bool *cancel; int64_t bytes; struct error *e; };
 
 static bool failed(struct error *e, const char *doing, const char *path)
 {
@@ -73,34 +75,39 @@ bool write_file(const char *path, struct str content, uint32_t mode, struct erro
         return ok;
 }
 
-static bool copy_content(int in, int out, int64_t *ret_bytes)
+static bool cancelled(const struct copying *c)
+{
+        return atomic_load_explicit(c->cancel, memory_order_relaxed) && !error_set(c->e, ERROR_BUSY, "copying was given up");
+}
+
+static bool copy_content(struct copying *c, int in, int out, const char *to)
 {
         enum { CLONE = 0x40049409 }; /* FICLONE: shares the blocks where the file system can */
         struct stat st;
         if (!fstat(in, &st) && st.st_size > 1 << 20 && !ioctl(out, CLONE, in)) {
-                *ret_bytes += st.st_size;
+                c->bytes += st.st_size;
                 return true;
         }
         for (ssize_t n = 1; n;) {
-                n = copy_file_range(in, NULL, out, NULL, 1 << 30, 0);
-                if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
-                        n = sendfile(out, in, NULL, 1 << 30);
-                if (n < 0)
+                if (cancelled(c))
                         return false;
-                *ret_bytes += n;
+                n = copy_file_range(in, NULL, out, NULL, CHUNK_BYTES, 0);
+                if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
+                        n = sendfile(out, in, NULL, CHUNK_BYTES);
+                if (n < 0)
+                        return failed(c->e, "copying to", to);
+                c->bytes += n;
         }
         return true;
 }
 
-static bool copy_file(const char *from, const char *to, mode_t mode, int64_t *ret_bytes, struct error *e)
+static bool copy_file(struct copying *c, const char *from, const char *to, mode_t mode)
 {
         int in = open(from, O_RDONLY | O_CLOEXEC);
         if (in < 0)
-                return failed(e, "reading", from);
+                return failed(c->e, "reading", from);
         int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode & 0777);
-        bool ok = out >= 0 && copy_content(in, out, ret_bytes);
-        if (!ok)
-                failed(e, "copying to", to);
+        bool ok = out >= 0 ? copy_content(c, in, out, to) : failed(c->e, "copying to", to);
         close(in);
         if (out >= 0)
                 close(out);
@@ -118,16 +125,19 @@ static bool copy_link(const char *from, const char *to, struct error *e)
         return !symlink(target, to) || failed(e, "making the link", to);
 }
 
-static bool copy_depth(const char *from, const char *to, unsigned depth, int64_t *ret_bytes, struct error *e)
+static bool copy_depth(struct copying *c, const char *from, const char *to, unsigned depth)
 {
+        struct error *e = c->e;
         struct stat st;
         char a[4096], b[4096];
+        if (cancelled(c))
+                return false;
         if (lstat(from, &st))
                 return failed(e, "copying", from);
         if (S_ISLNK(st.st_mode))
                 return copy_link(from, to, e);
         if (!S_ISDIR(st.st_mode))
-                return S_ISREG(st.st_mode) ? copy_file(from, to, st.st_mode, ret_bytes, e) : true;
+                return S_ISREG(st.st_mode) ? copy_file(c, from, to, st.st_mode) : true;
         if (depth > DEPTH_MAX)
                 return error_set(e, ERROR_LIMIT, "copying %s: folders nested more than %d deep", from, DEPTH_MAX);
         if (mkdir(to, (st.st_mode & 0777) | 0700) && errno != EEXIST)
@@ -139,7 +149,7 @@ static bool copy_depth(const char *from, const char *to, unsigned depth, int64_t
                         continue;
                 ok = (snprintf(a, sizeof a, "%s/%s", from, x->d_name) < (int)sizeof a && snprintf(b, sizeof b, "%s/%s", to, x->d_name) < (int)sizeof b) ||
                      error_set(e, ERROR_LIMIT, "copying %s: a path in it is too long", from);
-                ok = ok && copy_depth(a, b, depth + 1, ret_bytes, e);
+                ok = ok && copy_depth(c, a, b, depth + 1);
         }
         if (d)
                 closedir(d);
@@ -147,20 +157,96 @@ static bool copy_depth(const char *from, const char *to, unsigned depth, int64_t
 }
 
 /* A link at the top stands for what it points to. */
-bool copy_tree(const char *from, const char *to, int64_t *ret_bytes, struct error *e)
+bool copy_tree(const char *from, const char *to, const atomic_bool *cancel, int64_t *ret_bytes, struct error *e)
 {
+        struct copying c = {.cancel = cancel, .e = e};
         struct stat st;
-        *ret_bytes = 0;
+        bool ok;
         if (stat(from, &st))
                 return failed(e, "copying", from);
         if (!make_parents(to, e))
                 return false;
-        if (S_ISREG(st.st_mode))
-                return copy_file(from, to, st.st_mode, ret_bytes, e);
         char inside[4096];
         if (snprintf(inside, sizeof inside, "%s/.", from) >= (int)sizeof inside)
                 return error_set(e, ERROR_INVALID, "the path %.80s… is too long", from);
-        return copy_depth(S_ISDIR(st.st_mode) ? inside : from, to, 0, ret_bytes, e);
+        ok = S_ISREG(st.st_mode) ? copy_file(&c, from, to, st.st_mode) : copy_depth(&c, S_ISDIR(st.st_mode) ? inside : from, to, 0);
+        *ret_bytes = c.bytes;
+        return ok;
+}
+
+/* ---- on disk ---- */
+
+/* Some file systems have nothing to sync in a folder, and say so. */
+static bool sync_fd(int fd, const char *path, struct error *e)
+{
+        return !fsync(fd) || errno == EINVAL || errno == EROFS || errno == EOPNOTSUPP || errno == ENOSYS || failed(e, "bringing to disk", path);
+}
+
+static bool sync_depth(const char *path, unsigned depth, struct error *e)
+{
+        struct stat st;
+        char t[4096];
+        if (depth ? lstat(path, &st) : stat(path, &st))
+                return failed(e, "bringing to disk", path);
+        if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+                return true;
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0) /* closed even to us: nobody will read it either */
+                return errno == EACCES || failed(e, "bringing to disk", path);
+        DIR *d = S_ISDIR(st.st_mode) && depth <= DEPTH_MAX ? fdopendir(fd) : NULL;
+        bool ok = true;
+        for (struct dirent *x; ok && d && (x = readdir(d));)
+                if (strcmp(x->d_name, ".") != 0 && strcmp(x->d_name, "..") != 0)
+                        ok = (snprintf(t, sizeof t, "%s/%s", path, x->d_name) < (int)sizeof t || error_set(e, ERROR_LIMIT, "bringing %s to disk: a path in it is too long", path)) &&
+                             sync_depth(t, depth + 1, e);
+        ok = ok && sync_fd(fd, path, e);
+        if (d)
+                closedir(d);
+        else
+                close(fd);
+        return ok;
+}
+
+bool sync_tree(const char *path, struct error *e) { return sync_depth(path, 0, e); }
+
+bool sync_parents(const char *path, struct str top, struct error *e)
+{
+        char t[4096];
+        struct str at = str_from(path);
+        do {
+                while (at.n > 1 && at.p[at.n - 1] != '/')
+                        at.n--;
+                at.n -= at.n > 1;
+                if (at.n >= sizeof t)
+                        return error_set(e, ERROR_INVALID, "the path %.80s… is too long", path);
+                memcpy(t, at.p, at.n);
+                t[at.n] = 0;
+                int fd = open(t, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                bool ok = fd >= 0 ? sync_fd(fd, t, e) : errno == EACCES || failed(e, "bringing to disk", t);
+                if (fd >= 0)
+                        close(fd);
+                if (!ok)
+                        return false;
+        } while (at.n > top.n && path_within(at, top));
+        return true;
+}
+
+bool replace_tree(const char *staged, const char *path, struct error *e)
+{
+        int bad = renameat2(AT_FDCWD, staged, AT_FDCWD, path, RENAME_NOREPLACE);
+        if (bad && errno == EEXIST)
+                bad = renameat2(AT_FDCWD, staged, AT_FDCWD, path, RENAME_EXCHANGE);
+        if (bad && errno == EINVAL) { /* a file system without these: files are still replaced at once */
+                bad = rename(staged, path);
+                if (bad && (errno == ENOTEMPTY || errno == EEXIST || errno == EISDIR || errno == ENOTDIR)) {
+                        remove_tree(path);
+                        bad = rename(staged, path);
+                }
+        }
+        if (bad)
+                return failed(e, "putting in place", path);
+        remove_tree(staged); /* what was there */
+        return true;
 }
 
 bool read_fd(int fd, size_t max, struct arena *a, struct task_output *ret)

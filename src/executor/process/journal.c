@@ -31,7 +31,7 @@ static void number(struct buf *b, int64_t v)
         buf_add(b, (struct str){p, (size_t)(t + sizeof t - p)});
 }
 
-/* Keys and boot ids hold neither spaces nor line ends. */
+/* Keys and boot ids hold neither spaces nor line ends; the message is last, and its line ends become spaces. */
 void journal_put(struct buf *b, const struct record *r)
 {
         const int64_t fields[] = {r->pid, r->start, r->slack, r->pipes[0], r->pipes[1], r->private, r->scratch, r->oom, r->status, r->started_us, r->ended_us, r->cpu_us, r->rss_bytes};
@@ -43,6 +43,10 @@ void journal_put(struct buf *b, const struct record *r)
                 number(b, fields[i]);
         buf_add_char(b, ' ');
         buf_add(b, r->boot);
+        if (r->message.n)
+                buf_add_char(b, ' ');
+        for (size_t i = 0; i < r->message.n; i++)
+                buf_add_char(b, (unsigned char)r->message.p[i] < ' ' ? ' ' : r->message.p[i]);
         if (!b->overflow)
                 buf_addf(b, " %08x\n", hash_fnv1a32((struct str){b->p + from, b->n - from}));
 }
@@ -77,8 +81,11 @@ static bool parse(struct str line, struct record *r)
         for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
                 if (!body.p || !str_to_i64(str_cut(&body, ' '), fields[i]))
                         return false;
-        r->boot = body;
-        return body.p != NULL;
+        if (!body.p)
+                return false;
+        r->boot = str_cut(&body, ' ');
+        r->message = body;
+        return true;
 }
 
 void journal_read(const char *path, void (*each)(void *user, const struct record *), void *user)

@@ -62,8 +62,21 @@ static void command_make(const struct task_spec *spec, const struct image *image
         words_add(ret, spec->args, spec->args_n);
 }
 
-/* A name without a slash is looked up; one with a slash is the kernel's business, but for what only isolation explains. */
-static bool program_of(const struct places *p, struct str name, const struct environment *env, struct arena *a, struct str *ret, struct error *e)
+/* What only isolation explains. */
+static bool program_there(const struct places *p, struct str name, struct arena *a, struct error *e)
+{
+        struct str at;
+        return !name.n || place_find(p, name, a, &at) ||
+               error_set(e, ERROR_NOT_FOUND, "the command '%.*s' is not there: each step has a /tmp of its own (setting executor.process.isolation)", STR_FMT(name));
+}
+
+bool order_finish(const struct places *p, const struct later *later, const atomic_bool *cancel, struct arena *a, struct error *e)
+{
+        return stage_later(later, cancel, a, e) && program_there(p, later->program, a, e);
+}
+
+/* A name without a slash is looked up; one with a slash is the kernel's business, but in the task's own /tmp, once all is there. */
+static bool program_of(const struct places *p, struct str name, const struct environment *env, struct arena *a, struct later *later, struct str *ret, struct error *e)
 {
         *ret = name;
         if (str_find_char(name, '/', 0) == SIZE_MAX) {
@@ -71,10 +84,9 @@ static bool program_of(const struct places *p, struct str name, const struct env
                 return ret->n || error_set(e, ERROR_NOT_FOUND, "the command '%.*s' is not on this machine (looked in %.*s); images are not used here", STR_FMT(name),
                                            STR_FMT(env_get(env, STR("PATH"))));
         }
-        struct str at;
-        if (!p->private || !path_within(name, STR("/tmp")) || path_within(name, p->data) || place_find(p, name, a, &at))
-                return true;
-        return error_set(e, ERROR_NOT_FOUND, "the command '%.*s' is not there: each step has a /tmp of its own (setting executor.process.isolation)", STR_FMT(name));
+        if (p->private && path_within(name, STR("/tmp")) && !path_within(name, p->data))
+                later->program = arena_str(a, name);
+        return later->n || program_there(p, later->program, a, e);
 }
 
 /* ---- writing ---- */
@@ -156,7 +168,8 @@ static bool plain(const struct str *s, size_t n)
         return true;
 }
 
-bool order_make(const struct order *o, struct str key, int64_t scratch, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *b, struct error *e)
+bool order_make(const struct order *o, struct str key, int64_t scratch, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *b, struct later *later,
+                struct error *e)
 {
         struct image image = {0};
         struct environment env = {.arena = a};
@@ -173,7 +186,7 @@ bool order_make(const struct order *o, struct str key, int64_t scratch, const st
         command_make(spec, &image, &env, &argv, &environments);
         if (!plain(argv.w, argv.n) || !plain(env.lines, env.n))
                 return error_set(e, ERROR_INVALID, "an argument or environment variable holds a NUL byte, which no process can be given");
-        if (!stage(p, spec, a, e) || !program_of(p, argv.w[0], &env, a, &program, e))
+        if (!stage(p, spec, a, later, e) || !program_of(p, argv.w[0], &env, a, later, &program, e))
                 return false;
         int64_t grace_us = spec->grace_us ? spec->grace_us : o->set->grace_us ? o->set->grace_us : 10 * US_PER_S;
         field_put(b, FIELD_DO, STR("start"));

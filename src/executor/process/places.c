@@ -302,3 +302,16 @@ bool place_find(const struct places *p, struct str path, struct arena *a, struct
         bool top = path.n > 1 && path.p[0] == '/' && str_find_char(path, '/', 1) == SIZE_MAX;
         return top && !p->cwd_given && find_exactly(p, arena_printf(a, "%.*s%.*s", STR_FMT(p->cwd), STR_FMT(path)), a, ret);
 }
+
+bool overlay_try(struct str data)
+{
+        struct arena *a = arena_new();
+        const char *base = arena_printf(a, "%.*s/runs/.overlay", STR_FMT(data)).p, *step;
+        char *const none[] = {NULL};
+        struct mount_over m = {arena_printf(a, "%s/to", base).p, arena_printf(a, "%s/upper", base).p, arena_printf(a, "%s/work", base).p, none};
+        struct spawn s = {.mounts = &m, .mounts_n = 1, .private = true, .keep = none, .writable = none, .out = -1, .err = -1};
+        bool ok = make_folders(m.to, NULL) && make_folders(m.upper, NULL) && make_folders(m.work, NULL) && !spawn_try(&s, &step);
+        remove_tree(base);
+        arena_free(a);
+        return ok;
+}

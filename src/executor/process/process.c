@@ -7,7 +7,9 @@
  *     nothing twice).
  * P2  Nothing is sent before the shepherd's greeting has been read: it says what is known, so an attempt it does not name was never started.
  * P3  The sink is called from the loop only; what is known already waits as `due` for the next turn.
- * P4  Outputs that may be large are read by a thread of the pool; meanwhile the attempt is `busy` and neither told nor dropped. */
+ * P4  Files that may be large are moved by a thread of the pool: input artifacts before an attempt is sent, output artifacts before its end is told.
+ *     Meanwhile the attempt is `busy`: neither sent, told nor dropped. What is asked of it then (stop, forget, close) makes the thread give up, and is
+ *     done when it has. */
 #include "executor/process/process.h"
 #include "base/hash.h"
 #include "text/json.h"
@@ -23,8 +25,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-struct report { char end; int64_t started_us, ended_us, status, cpu_us, rss_bytes, scratch; bool oom, private; struct str message; };
-
 struct known {
         struct known *next;
         struct arena *arena;      /* holds all its texts */
@@ -36,6 +36,8 @@ struct known {
         struct report report;
         int64_t scratch;          /* number of its folder; -1: none */
         bool has_spec, sent, live, started, ended, stopping, due, busy, forgotten;
+        bool staging;             /* busy before it is sent */
+        atomic_bool cancel;       /* tells the thread to give up */
         bool named;               /* in the greeting */
 };
 
@@ -99,6 +101,7 @@ static void known_drop(struct executor *x, struct known *k)
 {
         *slot(x, k->key) = k->next;
         x->due -= k->due;
+        x->live -= k->live;
         buf_free(&k->order);
         arena_free(k->arena);
 }
@@ -158,7 +161,7 @@ static void outcome_of(const struct executor *x, const struct known *k, struct a
                 o->end = TASK_STOPPED;
         }
         if (o->end == TASK_EXITED)
-                collect(&k->places, &k->spec, x->set.value_bytes_max, a, o);
+                collect(&k->places, &k->spec, x->set.value_bytes_max, &k->cancel, a, o);
 }
 
 struct collecting { uv_work_t work; struct executor *x; struct known *k; struct arena *arena; struct task_outcome outcome; };
@@ -302,37 +305,13 @@ static void send_simple(struct executor *x, const char *what, struct str key)
         buf_free(&b);
 }
 
-static bool report_read(struct str frame, struct str *ret_key, struct report *r)
-{
-        struct str text;
-        char f;
-        *r = (struct report){.cpu_us = -1, .rss_bytes = -1, .scratch = -1};
-        *ret_key = STR_NONE;
-        while (field_next(&frame, &f, &text))
-                switch (f) {
-                case FIELD_KEY: *ret_key = text; break;
-                case FIELD_STARTED: r->started_us = field_number(text); break;
-                case FIELD_END: r->end = text.n ? text.p[0] : END_UNKNOWN; break;
-                case FIELD_STATUS: r->status = field_number(text); break;
-                case FIELD_ENDED: r->ended_us = field_number(text); break;
-                case FIELD_CPU_US: r->cpu_us = field_number(text); break;
-                case FIELD_RSS: r->rss_bytes = field_number(text); break;
-                case FIELD_OOM: r->oom = true; break;
-                case FIELD_PRIVATE: r->private = true; break;
-                case FIELD_SCRATCH: r->scratch = field_number(text); break;
-                case FIELD_MESSAGE: r->message = text; break;
-                default: break;
-                }
-        return ret_key->n > 0;
-}
-
 /* P1, P2: what the shepherd has not named, it has never been told of. */
 static void greeted(struct executor *x)
 {
         x->greeted = x->greeted_once = true;
         x->failures = 0;
         EACH_KNOWN(x, k) {
-                if (!k->has_spec || k->ended)
+                if (!k->has_spec || k->ended || k->staging)
                         continue;
                 if (k->named && k->stopping)
                         send_simple(x, "stop", k->key);
@@ -499,7 +478,7 @@ static void in_trouble(struct executor *x, const struct error *e)
 {
         error_set(&x->trouble, ERROR_IO, "the process that watches over steps cannot be started%s%s (see shepherd.log in the data folder)", e && e->kind ? ": " : "", e ? e->text : "");
         EACH_KNOWN(x, k)
-                if (k->order.n && !k->sent && !k->ended)
+                if (k->order.n && !k->sent && !k->ended && !k->staging)
                         end_here(x, k, RECORD_NOT_RUN, str_from(x->trouble.text));
         uv_timer_start(&x->again, on_again, 1000, 0);
 }
@@ -583,20 +562,6 @@ static bool choose_isolation(struct executor *x, struct error *e)
         return true;
 }
 
-/* Overlays need a file system that can be their upper layer; asked once, when the first task declares files. */
-static void try_overlay(struct executor *x)
-{
-        struct arena *a = arena_new();
-        const char *base = arena_printf(a, "%.*s/runs/.overlay", STR_FMT(x->set.folder)).p, *step;
-        char *const none[] = {NULL};
-        struct mount_over m = {arena_printf(a, "%s/to", base).p, arena_printf(a, "%s/upper", base).p, arena_printf(a, "%s/work", base).p, none};
-        struct spawn s = {.mounts = &m, .mounts_n = 1, .private = true, .keep = none, .writable = none, .out = -1, .err = -1};
-        x->overlay_tried = true;
-        x->overlay = make_folders(m.to, NULL) && make_folders(m.upper, NULL) && make_folders(m.work, NULL) && !spawn_try(&s, &step);
-        remove_tree(base);
-        arena_free(a);
-}
-
 static void settings_copy(struct executor *x, const struct executor_settings *s)
 {
         x->set = *s;
@@ -638,6 +603,8 @@ static void process_close(struct executor *x)
         if (x->wire) /* what was ordered goes out, as far as the socket takes it */
                 frame_flush(x->wire->fd, &x->out);
         x->closing = true;
+        EACH_KNOWN(x, k)
+                atomic_store(&k->cancel, true);
         detach(x);
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
                 uv_close(own[i], own_closed);
@@ -680,19 +647,72 @@ static bool declares_files(const struct task_spec *s)
         return s->files_n || s->artifacts_in_n || s->params_out_n || s->artifacts_out_n || s->folders_n || s->outcome_file.n;
 }
 
-static void order_give(struct executor *x, struct known *k, const struct task_spec *spec)
+/* Everything of it is in its place; or not, and why. */
+static void order_give(struct executor *x, struct known *k, bool ok, const struct error *problem)
+{
+        if (!ok) {
+                end_here(x, k, RECORD_NOT_RUN, str_from(problem->text));
+                return;
+        }
+        mark_live(x, k);
+        k->sent = x->greeted;
+        if (x->greeted)
+                send_frame(x, buf_str(&k->order));
+}
+
+struct staging { uv_work_t work; struct executor *x; struct known *k; struct arena *arena; struct later later; struct error problem; bool ok; };
+
+static void stage_work(uv_work_t *work)
+{
+        struct staging *s = work->data;
+        s->ok = order_finish(&s->k->places, &s->later, &s->k->cancel, s->arena, &s->problem);
+}
+
+static void stage_done(uv_work_t *work, int status)
+{
+        struct staging *s = work->data;
+        struct executor *x = s->x;
+        struct known *k = s->k;
+        (void)status;
+        k->busy = k->staging = false;
+        if (k->forgotten)
+                release(x, k);
+        else if (!x->closing && k->stopping)
+                end_here(x, k, END_UNKNOWN, STR_NONE); /* nothing of it has run */
+        else if (!x->closing)
+                order_give(x, k, s->ok, &s->problem);
+        arena_free(s->arena);
+        free(s);
+        released(x);
+}
+
+/* `a` is handed over. */
+static void stage_aside(struct executor *x, struct known *k, const struct later *later, struct arena *a)
+{
+        struct staging *s = calloc(1, sizeof *s);
+        if (!s)
+                abort();
+        *s = (struct staging){.work.data = s, .x = x, .k = k, .arena = a, .later = *later};
+        k->busy = k->staging = true; /* P4 */
+        mark_live(x, k);
+        x->handles++;
+        if (uv_queue_work(x->loop, &s->work, stage_work, stage_done)) {
+                stage_work(&s->work);
+                stage_done(&s->work, 0);
+        }
+}
+
+static void prepare(struct executor *x, struct known *k, const struct task_spec *spec)
 {
         struct arena *a = arena_new();
         struct error problem = {0};
-        if (!order_make(&x->order, k->key, k->scratch, &k->places, spec, a, &k->order, &problem)) {
-                buf_free(&k->order);
-                end_here(x, k, RECORD_NOT_RUN, str_from(problem.text));
-        } else {
-                mark_live(x, k);
-                k->sent = x->greeted;
-                if (x->greeted)
-                        send_frame(x, buf_str(&k->order));
+        struct later later = {0};
+        bool ok = order_make(&x->order, k->key, k->scratch, &k->places, spec, a, &k->order, &later, &problem);
+        if (ok && later.n) {
+                stage_aside(x, k, &later, a);
+                return;
         }
+        order_give(x, k, ok, &problem);
         arena_free(a);
 }
 
@@ -715,12 +735,14 @@ static bool process_start(struct executor *x, const struct attempt_id *id, const
         k = known_add(x, key);
         if (!k)
                 return error_set(e, ERROR_INTERNAL, "an attempt with an unusable id: %.*s", STR_FMT(key));
-        if (x->private && !x->overlay_tried && declares_files(spec))
-                try_overlay(x);
+        if (x->private && !x->overlay_tried && declares_files(spec)) {
+                x->overlay_tried = true;
+                x->overlay = overlay_try(x->set.folder);
+        }
         bool ok = scratch_take(&x->scratches, x->private, &k->scratch, &problem);
         remember(x, k, spec);
         if (ok)
-                order_give(x, k, spec);
+                prepare(x, k, spec);
         else
                 end_here(x, k, RECORD_NOT_RUN, str_from(problem.text));
         return true;
@@ -736,7 +758,9 @@ static bool process_stop(struct executor *x, const struct attempt_id *id, struct
                 return error_set(e, ERROR_INTERNAL, "an attempt with an unusable id: %.*s", STR_FMT(key));
         k->has_spec = true; /* without what it should have left, if nobody said */
         k->stopping = true;
-        if (k->ended)
+        if (k->staging)
+                atomic_store(&k->cancel, true);
+        else if (k->ended)
                 due(x, k);
         else if (x->greeted && new)
                 end_here(x, k, END_UNKNOWN, STR_NONE);
@@ -766,9 +790,10 @@ static void process_forget(struct executor *x, const struct attempt_id *id)
         struct known *k = known_get(x, key);
         if (x->greeted)
                 send_simple(x, "forget", key);
-        if (k && k->busy)
+        if (k && k->busy) {
                 k->forgotten = true;
-        else if (k)
+                atomic_store(&k->cancel, true);
+        } else if (k)
                 release(x, k);
 }
 

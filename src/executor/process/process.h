@@ -6,6 +6,7 @@
 #pragma once
 #include "base/buf.h"
 #include "executor/executor.h"
+#include <stdatomic.h>
 
 /* ---- wire.c ---- */
 enum { FRAME_MAX = 64 << 20, QUEUE_MAX = 1 << 30 };
@@ -34,6 +35,9 @@ bool frame_flush(int fd, struct buf *out);
 /* The next whole frame of `in` from *at on. False: there is none yet. *ret borrows from `in` until the next buf_add. */
 bool frame_take(const struct buf *in, size_t *at, struct str *ret);
 void frame_drop(struct buf *in, size_t n); /* the first n bytes */
+/* What the shepherd says of an attempt; end: 0 while it runs. The texts borrow from the frame. */
+struct report { char end; int64_t started_us, ended_us, status, cpu_us, rss_bytes, scratch; bool oom, private; struct str message; };
+bool report_read(struct str frame, struct str *ret_key, struct report *ret);
 struct str attempt_key(const struct attempt_id *id, struct arena *a); /* "uid/node.epoch.attempt" */
 bool attempt_parse(struct str key, struct attempt_id *ret);
 /* Scratch folders are numbered and used again; the name tells them from those of any other data folder: "<data>/scratch/<device>.<inode>." before
@@ -103,6 +107,7 @@ struct record {
         int64_t pipes[2], private, scratch, oom;
         int64_t status, started_us, ended_us, cpu_us, rss_bytes;
         struct str boot;
+        struct str message;        /* why it was not run, or is lost; may be empty */
 };
 void journal_put(struct buf *b, const struct record *r); /* one line */
 /* Writes the lines, empties the buffer. */
@@ -130,6 +135,8 @@ bool places_cover(const struct places *p, struct str folder); /* does something 
 struct str place_of(const struct places *p, struct str path, struct arena *a); /* to put something there before the command runs */
 /* What the task left at `path`, links followed in its world. False: there is nothing. */
 bool place_find(const struct places *p, struct str path, struct arena *a, struct str *ret);
+/* Overlays need a file system that can be their upper layer: can that of the data folder? */
+bool overlay_try(struct str data);
 struct str path_clean(struct str path, struct arena *a); /* without "//", "/./", "/../" */
 bool path_within(struct str path, struct str folder);
 
@@ -146,14 +153,29 @@ void scratch_release(struct scratch *s, int64_t no, bool private, bool over); /*
 
 /* ---- files.c: what goes in and what comes out ---- */
 enum { RESULT_BYTES_MAX = 256 << 10 };
-bool stage(const struct places *p, const struct task_spec *spec, struct arena *a, struct error *e);
-void collect(const struct places *p, const struct task_spec *spec, size_t value_bytes_max, struct arena *a, struct task_outcome *o);
+/* What is left to do before an attempt may be given to the shepherd, by a thread, since it may take long. Holds its own texts. */
+struct later {
+        struct task_artifact_in *in; size_t n; /* the input artifacts from the first on that is copied; `path` is on this side */
+        struct str program;        /* must be there then; empty: nothing to look for */
+};
+bool stage(const struct places *p, const struct task_spec *spec, struct arena *a, struct later *ret, struct error *e);
+bool stage_later(const struct later *later, const atomic_bool *cancel, struct arena *a, struct error *e);
+/* An output artifact is at its URI whole or not at all, and has replaced what was there at once; it and the folders above it are on disk when this
+ * returns, so that the row that will name it can be committed. */
+void collect(const struct places *p, const struct task_spec *spec, size_t value_bytes_max, const atomic_bool *cancel, struct arena *a, struct task_outcome *o);
 
 /* ---- copy.c ---- */
 bool make_folders(const char *path, struct error *e);
 bool make_parents(const char *path, struct error *e);
 bool write_file(const char *path, struct str content, uint32_t mode, struct error *e); /* with the folders above it */
-bool copy_tree(const char *from, const char *to, int64_t *ret_bytes, struct error *e);
+/* Ends early, with an error, once *cancel is true. Blocks are shared with the original where the file system can, never the file: a task may
+ * change its inputs. */
+bool copy_tree(const char *from, const char *to, const atomic_bool *cancel, int64_t *ret_bytes, struct error *e);
+bool sync_tree(const char *path, struct error *e); /* content and entries are on disk; a link at the top stands for what it points to */
+/* The folders above `path`, up to `top` when they are within it, else the nearest. */
+bool sync_parents(const char *path, struct str top, struct error *e);
+/* Puts `staged` in the place of what is at `path`, at once, and removes that. */
+bool replace_tree(const char *staged, const char *path, struct error *e);
 bool read_fd(int fd, size_t max, struct arena *a, struct task_output *ret); /* closes fd; false when it is no plain file */
 struct str file_digest(const char *path, struct arena *a); /* "sha256:…" of a plain file, else empty */
 int64_t tree_size(const char *path);
@@ -172,8 +194,11 @@ struct order { /* of the executor */
         const struct value *images;
         bool sandbox;
 };
-/* Stages the files and writes the request. False: it cannot be started, and why. */
-bool order_make(const struct order *o, struct str key, int64_t scratch, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *ret, struct error *e);
+/* Stages the files and writes the request; what is in *ret_later (in `a`) comes before it is sent. False: it cannot be started, and why. */
+bool order_make(const struct order *o, struct str key, int64_t scratch, const struct places *p, const struct task_spec *spec, struct arena *a, struct buf *ret, struct later *ret_later,
+                struct error *e);
+/* Any thread. */
+bool order_finish(const struct places *p, const struct later *later, const atomic_bool *cancel, struct arena *a, struct error *e);
 
 /* ---- python.c ---- */
 struct environment { struct str *lines; size_t n, cap; struct arena *arena; };

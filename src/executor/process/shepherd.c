@@ -26,33 +26,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 3000, SWEEP_MS = 2, BUCKETS = 256, COMPACT_BYTES = 4 << 20, KEY_MAX = 400, DUCTS_KEPT = 64, WATCH_US = 2000 };
+enum { IDLE_MS = 3000, SWEEP_MS = 2, COMPACT_BYTES = 4 << 20, KEY_MAX = 400, WATCH_US = 2000 };
 static const int64_t SWEEP_US = 30 * US_PER_S; /* how long a process may take to die of SIGKILL before its end is told all the same */
-static const int64_t TAKE_OVER_US = 10 * US_PER_S;
 
-struct shepherd {
-        const char *folder;
-        int epoll, listener, owner, signals, journal, null, dir;
-        struct duct ducts[DUCTS_KEPT]; /* free ones */
-        uint32_t ducts_n;
-        int64_t journal_bytes;     /* written by this shepherd */
-        uint64_t files_max;        /* soft limit of descriptors, when it has been raised */
-        struct str scratch_prefix;
-        struct cgroups cgroups;
-        bool owner_waits;          /* for the socket to be writable */
-        bool urgent;               /* what is to be told is more than that tasks have begun */
-        struct buf in, out, lines; /* lines: of the journal */
-        struct buf frame;          /* being made */
-        struct task *table[BUCKETS];
-        uint32_t known, running, sweeping, stopping, unwatched;
-        struct str boot;
-        struct arena *arena;   /* of the process */
-        struct arena *scratch; /* of a turn */
-};
-
-#define EACH_TASK(s, t) for (size_t i_ = 0; i_ < BUCKETS; i_++) for (struct task *t = (s)->table[i_]; t; t = t->next)
-
-static struct task **slot(struct shepherd *s, struct str key)
+struct task **task_slot(struct shepherd *s, struct str key)
 {
         uint32_t h = 2166136261u;
         for (size_t i = 0; i < key.n; i++)
@@ -63,7 +40,7 @@ static struct task **slot(struct shepherd *s, struct str key)
         return p;
 }
 
-static struct task *task_new(struct shepherd *s, struct str key)
+struct task *task_new(struct shepherd *s, struct str key)
 {
         struct task *t = calloc(1, sizeof *t), **p;
         if (!t)
@@ -75,7 +52,7 @@ static struct task *task_new(struct shepherd *s, struct str key)
         t->streams[1].letter = 'e';
         t->streams[0].line = t->streams[1].line = BUF(LINE_MAX_BYTES + 16);
         t->result = BUF(4 * RESULT_MAX);
-        p = slot(s, key);
+        p = task_slot(s, key);
         t->next = *p;
         *p = t;
         s->known++;
@@ -91,9 +68,9 @@ static void duct_close(struct duct *d)
         *d = (struct duct){-1, -1, 0};
 }
 
-static void task_free(struct shepherd *s, struct task *t)
+void task_free(struct shepherd *s, struct task *t)
 {
-        *slot(s, str_from(t->key)) = t->next;
+        *task_slot(s, str_from(t->key)) = t->next;
         s->known--;
         for (int i = 0; i < 2; i++) {
                 duct_close(&t->streams[i].duct);
@@ -110,7 +87,7 @@ static void task_free(struct shepherd *s, struct task *t)
         free(t);
 }
 
-static struct record record_of(const struct shepherd *s, const struct task *t, char kind)
+struct record record_of(const struct shepherd *s, const struct task *t, char kind)
 {
         struct record r = t->start;
         r.kind = kind;
@@ -239,7 +216,7 @@ static const char *mount_of(struct shepherd *s, const struct task *t, struct are
         return name ? arena_printf(a, "/%s/", name).p : NULL;
 }
 
-static const char *group_of(struct shepherd *s, const struct task *t)
+const char *group_of(struct shepherd *s, const struct task *t)
 {
         const char *name = scratch_name(s, t, s->scratch);
         return name ? name + strlen("scratch/") : t->key;
@@ -252,7 +229,7 @@ static void group_end(struct shepherd *s, struct task *t)
         t->grouped = false;
 }
 
-static struct kin kin_of(struct shepherd *s, const struct task *t, struct arena *a)
+struct kin kin_of(struct shepherd *s, const struct task *t, struct arena *a)
 {
         return (struct kin){t->key, (int)t->start.pid, {(uint64_t)t->start.pipes[0], (uint64_t)t->start.pipes[1]}, mount_of(s, t, a)};
 }
@@ -391,6 +368,7 @@ static void not_run(struct shepherd *s, struct task *t, const char *what, const 
         t->message = strdup(text);
         t->exited = t->ended = true;
         t->end = record_of(s, t, RECORD_NOT_RUN);
+        t->end.message = str_from(t->message);
         t->end.ended_us = clock_us();
         for (int i = 0; i < 2; i++)
                 duct_close(&t->streams[i].duct);
@@ -429,7 +407,7 @@ struct starting { struct starting *next; struct task *t; struct request r; };
 /* The first half of a start: all that can be noted before there is a process. */
 static struct task *prepare(struct shepherd *s, const struct request *r)
 {
-        struct task *t = *slot(s, r->key);
+        struct task *t = *task_slot(s, r->key);
         if (t) { /* S1 */
                 tell_task(s, t);
                 return NULL;
@@ -530,7 +508,7 @@ static void tell_unknown(struct shepherd *s, struct str key)
 static void stop(struct shepherd *s, struct str key)
 {
         reap(s); /* what has ended already was not stopped */
-        struct task *t = *slot(s, key);
+        struct task *t = *task_slot(s, key);
         if (!t) {
                 tell_unknown(s, key);
                 return;
@@ -600,75 +578,13 @@ static void compact(struct shepherd *s)
 
 static void forget(struct shepherd *s, struct str key)
 {
-        struct task *t = *slot(s, key);
+        struct task *t = *task_slot(s, key);
         if (!t || !t->ended)
                 return;
         struct record r = record_of(s, t, RECORD_FORGET);
         r.key = key;
         journal_put(&s->lines, &r);
         task_free(s, t);
-}
-
-/* ---- coming back after a shepherd that died ---- */
-
-static void recovered(void *user, const struct record *r)
-{
-        struct shepherd *s = user;
-        struct task *t = *slot(s, r->key);
-        if (r->kind == RECORD_FORGET) {
-                if (t)
-                        task_free(s, t);
-                return;
-        }
-        if (!t)
-                t = task_new(s, r->key);
-        t->start = *r;
-        t->start.boot = str_eq(r->boot, s->boot) ? s->boot : STR("another");
-        t->exited = true;
-        t->ended = r->kind != RECORD_INTENT && r->kind != RECORD_START;
-        if (t->ended)
-                t->end = record_of(s, t, r->kind);
-}
-
-static void lost(struct shepherd *s, struct task *t, bool proved)
-{
-        if (!s->cgroups.asked)
-                cgroups_find(&s->cgroups);
-        if (s->cgroups.usable)
-                cgroup_end(&s->cgroups, group_of(s, t));
-        t->ended = true;
-        t->end = record_of(s, t, RECORD_LOST);
-        t->end.ended_us = clock_us();
-        t->end.cpu_us = t->end.rss_bytes = -1;
-        t->message = strdup(!str_eq(t->start.boot, s->boot) ? "the machine was restarted while it ran"
-                            : proved ? "the process that watched over it was ended while it ran: what it would have returned is not known, and what was left of it was killed"
-                                     : "the process that watched over it was ended while it ran; some of its processes could not be killed");
-        journal_put(&s->lines, &t->end);
-}
-
-/* S4. Another boot id is proof enough; else what is still alive of the attempt is killed until nothing is found. */
-static void take_over(struct shepherd *s)
-{
-        struct kin *k = arena_alloc_array(s->arena, sizeof *k, s->known + 1u);
-        size_t n = 0;
-        int left = 0;
-        EACH_TASK(s, t) {
-                if (t->ended || !str_eq(t->start.boot, s->boot))
-                        continue;
-                int64_t since = t->start.pid ? process_start_time((int)t->start.pid) : 0;
-                bool same = since && since >= t->start.start && since <= t->start.start + t->start.slack;
-                k[n] = kin_of(s, t, s->arena);
-                if (since && !same)
-                        k[n].leader = 0; /* the number has been given to somebody else, so nobody of its session is left */
-                if (same)
-                        kill((int)-t->start.pid, SIGKILL);
-                n++;
-        }
-        for (int64_t until = clock_us() + TAKE_OVER_US; n && (left = kin_signal_all(k, n, SIGKILL)) && clock_us() < until;)
-                usleep(2000);
-        EACH_TASK(s, t)
-                if (!t->ended)
-                        lost(s, t, !left);
 }
 
 /* ---- the loop ---- */

@@ -43,3 +43,38 @@ void cgroups_find(struct cgroups *g);
 /* Makes a group and returns the descriptor that a process enters it by; -1: it cannot be. A limit of 0 is none. */
 int cgroup_make(const struct cgroups *g, const char *name, int64_t memory_bytes, int64_t cpu_milli);
 bool cgroup_end(const struct cgroups *g, const char *name); /* removes it; was a process of it killed for its use of memory? */
+
+/* ---- shepherd.c ---- */
+enum { BUCKETS = 256, DUCTS_KEPT = 64 };
+struct shepherd {
+        const char *folder;
+        int epoll, listener, owner, signals, journal, null, dir;
+        struct duct ducts[DUCTS_KEPT]; /* free ones */
+        uint32_t ducts_n;
+        int64_t journal_bytes;     /* written by this shepherd */
+        uint64_t files_max;        /* soft limit of descriptors, when it has been raised */
+        struct str scratch_prefix;
+        struct cgroups cgroups;
+        bool owner_waits;          /* for the socket to be writable */
+        bool urgent;               /* what is to be told is more than that tasks have begun */
+        struct buf in, out, lines; /* lines: of the journal */
+        struct buf frame;          /* being made */
+        struct task *table[BUCKETS];
+        uint32_t known, running, sweeping, stopping, unwatched;
+        struct str boot;
+        struct arena *arena;   /* of the process */
+        struct arena *scratch; /* of a turn */
+};
+
+#define EACH_TASK(s, t) for (size_t i_ = 0; i_ < BUCKETS; i_++) for (struct task *t = (s)->table[i_]; t; t = t->next)
+
+struct task **task_slot(struct shepherd *s, struct str key); /* where the pointer to it is, or would be */
+struct task *task_new(struct shepherd *s, struct str key);
+void task_free(struct shepherd *s, struct task *t);
+struct record record_of(const struct shepherd *s, const struct task *t, char kind);
+struct kin kin_of(struct shepherd *s, const struct task *t, struct arena *a);
+const char *group_of(struct shepherd *s, const struct task *t); /* name of its control group; in the turn's arena */
+
+/* ---- takeover.c ---- */
+void recovered(void *shepherd, const struct record *r); /* a line of the journal: what is known again */
+void take_over(struct shepherd *s); /* S4 */

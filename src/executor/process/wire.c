@@ -158,3 +158,27 @@ int socket_in(struct str folder, const char *name, bool listening, struct error 
         close(at);
         return fd;
 }
+
+bool report_read(struct str frame, struct str *ret_key, struct report *r)
+{
+        struct str text;
+        char f;
+        *r = (struct report){.cpu_us = -1, .rss_bytes = -1, .scratch = -1};
+        *ret_key = STR_NONE;
+        while (field_next(&frame, &f, &text))
+                switch (f) {
+                case FIELD_KEY: *ret_key = text; break;
+                case FIELD_STARTED: r->started_us = field_number(text); break;
+                case FIELD_END: r->end = text.n ? text.p[0] : END_UNKNOWN; break;
+                case FIELD_STATUS: r->status = field_number(text); break;
+                case FIELD_ENDED: r->ended_us = field_number(text); break;
+                case FIELD_CPU_US: r->cpu_us = field_number(text); break;
+                case FIELD_RSS: r->rss_bytes = field_number(text); break;
+                case FIELD_OOM: r->oom = true; break;
+                case FIELD_PRIVATE: r->private = true; break;
+                case FIELD_SCRATCH: r->scratch = field_number(text); break;
+                case FIELD_MESSAGE: r->message = text; break;
+                default: break;
+                }
+        return ret_key->n > 0;
+}
