@@ -32,6 +32,9 @@ struct executor_settings {    /* the process executor's; others add theirs */
         size_t log_bytes_max, value_bytes_max;
         struct str images;        /* JSON text of the image map: [{"pattern","entrypoint":[],"path","env":{},"python"}] */
         int64_t grace_us;
+        /* Of an attempt that has ended under a Weft before this one: is its result committed, or its run deleted? Then it is forgotten, as that one
+         * may have died before it could say so. Called from within an operation, on its thread. NULL: never. */
+        bool (*settled)(void *user, const struct attempt_id *);
 };
 
 struct executor_ops {

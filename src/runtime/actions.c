@@ -58,6 +58,31 @@ static void on_executor(void *user, const struct executor_event *x)
         starts_pump(rt);
 }
 
+static bool count_run(void *user, const struct run_row *row)
+{
+        (void)row;
+        ++*(size_t *)user;
+        return true;
+}
+
+/* An attempt that its row has left behind, or whose run is gone. When the store cannot tell, it is kept. */
+static bool is_settled(void *user, const struct attempt_id *id)
+{
+        struct runtime *rt = user;
+        struct arena *a = arena_new();
+        struct node_row row;
+        struct error e;
+        bool found = false;
+        size_t runs = 0;
+        bool ok = reader_ready(rt, &e) && rt->o.store->node(rt->reader, id->run, id->node, a, &found, &row, &e);
+        if (ok && found)
+                ok = row.epoch != id->epoch ? row.epoch > id->epoch : row.attempt != id->attempt ? row.attempt > id->attempt : node_state_final(row.state);
+        else
+                ok = ok && rt->o.store->runs(rt->reader, &(struct run_query){.name_or_uid = id->run, .limit = 1}, count_run, &runs, &e) && !runs;
+        arena_free(a);
+        return ok;
+}
+
 bool executor_ready(struct runtime *rt, struct error *e)
 {
         if (rt->executor)
@@ -65,7 +90,8 @@ bool executor_ready(struct runtime *rt, struct error *e)
         const struct settings *s = rt->o.settings;
         struct executor_settings x = {.folder = rt->o.folder, .self_exe = rt->o.self_exe, .isolation = s->text[SET_ISOLATION], .slots = rt->slots,
                                       .log_bytes_max = (size_t)s->number[SET_LOG_BYTES_MAX], .value_bytes_max = (size_t)s->number[SET_VALUE_BYTES_MAX],
-                                      .images = s->text[SET_IMAGES], .grace_us = s->number[SET_GRACE]};
+                                      .images = s->text[SET_IMAGES], .grace_us = s->number[SET_GRACE],
+                                      .settled = is_settled};
         if (rt->o.executor->open(&x, rt->loop, on_executor, rt, &rt->executor, e))
                 return true;
         return error_wrap(e, "starting the %s executor", rt->o.executor->name);

@@ -1031,6 +1031,51 @@ static void long_data_folder(void **state)
         fixture_open(f);
 }
 
+static uint32_t asked;
+
+static bool one_is_settled(void *user, const struct attempt_id *id)
+{
+        assert_ptr_equal(user, f);
+        assert_true(id->node != 3); /* it runs */
+        asked |= 1u << id->node;
+        return id->node == 1;
+}
+
+static void a_lost_forget_is_made_good(void **state)
+{
+        (void)state;
+        struct task_spec s = fixture_sh(f, "touch $HOME/left; echo $PWD; exit 3"), long_one = fixture_sh(f, "sleep 100");
+        struct attempt_id one = fixture_id(1), two = fixture_id(2), three = fixture_id(3);
+        struct error e;
+        bool known;
+        s.wants_result = true;
+        fixture_run(f, 1, &s);
+        fixture_run(f, 2, &s);
+        fixture_start(f, 3, &long_one);
+        fixture_wait_started(f, 3);
+        fixture_close(f); /* committed, but killed before it said so */
+        f->set.settled = one_is_settled;
+        asked = 0;
+        fixture_open(f);
+        assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
+        assert_false(known);
+        assert_int_equal(asked, 1 << 1 | 1 << 2);
+        assert_true(executor_process.adopt(f->x, &two, &s, &known, &e) && known);
+        assert_true(executor_process.adopt(f->x, &three, &long_one, &known, &e) && known);
+        struct task_spec look = fixture_sh(f, "ls -A $HOME | grep -vc ^weft-executor; echo $PWD");
+        look.wants_result = true;
+        struct str said = fixture_run(f, 4, &look)->o.result.content; /* in the folder of the first, which is clean */
+        assert_true(str_starts(said, STR("0\n")));
+        if (str_eq_c(f->set.isolation, "none"))
+                assert_has(said, ".0\n");
+        fixture_close(f);
+        asked = 0;
+        fixture_open(f);
+        assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
+        assert_int_equal(asked & 1 << 1, 0); /* the shepherd has forgotten it */
+        executor_process.stop(f->x, &three, &e);
+}
+
 static void the_shepherd_leaves_when_not_needed(void **state)
 {
         (void)state;
@@ -1198,7 +1243,7 @@ int main(int argc, char **argv)
                 IN(private, stop_reaches_every_descendant), IN(sandbox, stop_reaches_every_descendant), IN(none, an_end_takes_descendants_along),
                 IN(private, an_end_takes_descendants_along), IN(none, adopted_with_its_true_exit_code), IN(private, adopted_with_its_true_exit_code),
                 IN(none, lost_with_the_shepherd), IN(private, lost_with_the_shepherd), IN(sandbox, lost_with_the_shepherd), IN(none, the_shepherd_dies_under_a_living_owner),
-                IN(none, a_torn_journal), IN(none, why_it_was_not_run_outlives_the_shepherd), IN(none, artifacts_are_on_disk_and_whole),
+                IN(none, a_torn_journal), IN(none, a_lost_forget_is_made_good), IN(private, a_lost_forget_is_made_good), IN(none, why_it_was_not_run_outlives_the_shepherd), IN(none, artifacts_are_on_disk_and_whole),
                 IN(private, artifacts_are_on_disk_and_whole), IN(none, staging_lets_others_go_on), IN(private, staging_lets_others_go_on), IN(none, stop_during_staging),
                 IN(private, stop_during_staging), IN(none, close_during_staging), IN(private, close_during_staging), IN(private, killed_during_staging),
                 IN(private, the_shepherd_dies_during_staging), IN(none, forgetting_keeps_the_log), IN(private, forgetting_keeps_the_log), IN(none, many_at_once), IN(private, many_at_once),

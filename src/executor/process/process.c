@@ -171,9 +171,12 @@ static void released(struct executor *x);
 /* Nobody needs its files any more, but for the log. */
 static void release(struct executor *x, struct known *k)
 {
-        if (k->has_spec && k->spec.wants_result)
-                unlink(arena_printf(k->arena, "%.*s/result", STR_FMT(k->places.logs)).p);
-        scratch_release(&x->scratches, k->scratch, k->places.private, k->places.dirs_n > 0);
+        if (!k->has_spec || k->spec.wants_result)
+                unlink(arena_printf(k->arena, "%.*s/runs/%.*s/result", STR_FMT(x->set.folder), STR_FMT(k->key)).p);
+        if (k->places.folder.n)
+                scratch_release(&x->scratches, k->scratch, k->places.private, k->places.dirs_n > 0);
+        else
+                scratch_leave(&x->scratches, k->scratch);
         known_drop(x, k);
 }
 
@@ -305,9 +308,24 @@ static void send_simple(struct executor *x, const char *what, struct str key)
         buf_free(&b);
 }
 
+/* What a Weft before this one had committed, but died before it could have it forgotten. */
+static void drop_settled(struct executor *x)
+{
+        for (size_t i = 0; i < BUCKETS && x->set.settled; i++)
+                for (struct known *k = x->table[i], *next; k; k = next) {
+                        next = k->next;
+                        if (!k->ended || k->has_spec || !x->set.settled(x->user, &k->id))
+                                continue;
+                        send_simple(x, "forget", k->key);
+                        release(x, k);
+                }
+}
+
 /* P1, P2: what the shepherd has not named, it has never been told of. */
 static void greeted(struct executor *x)
 {
+        if (!x->greeted_once)
+                drop_settled(x);
         x->greeted = x->greeted_once = true;
         x->failures = 0;
         EACH_KNOWN(x, k) {

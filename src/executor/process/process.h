@@ -149,6 +149,7 @@ struct str scratch_path(const struct scratch *s, int64_t no, struct arena *a);
 void scratch_reserve(struct scratch *s, int64_t no); /* an attempt of a Weft before this one has it */
 /* A free one, made and empty: the folder itself is the task's, or with `private` its `tmp`. */
 bool scratch_take(struct scratch *s, bool private, int64_t *ret, struct error *e);
+void scratch_leave(struct scratch *s, int64_t no); /* it is free, but what is in it is not known: emptied when it is taken */
 void scratch_release(struct scratch *s, int64_t no, bool private, bool over); /* empties it; over: with the folders beside `tmp` */
 
 /* ---- files.c: what goes in and what comes out ---- */

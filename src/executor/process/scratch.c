@@ -58,6 +58,12 @@ bool scratch_take(struct scratch *s, bool private, int64_t *ret, struct error *e
         return true;
 }
 
+void scratch_leave(struct scratch *s, int64_t no)
+{
+        if (no >= 0 && (size_t)no < s->n)
+                s->state[no] = UNKNOWN;
+}
+
 void scratch_release(struct scratch *s, int64_t no, bool private, bool over)
 {
         if (no >= 0 && (size_t)no < s->n)
