@@ -58,6 +58,11 @@ static bool open_parent(struct objects *o, struct str key, bool make, int *ret, 
                 int next = at < 0 ? -1 : openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
                 if (next < 0 && at >= 0 && errno == ENOENT && make && (mkdirat(at, name, 0755) == 0 || errno == EEXIST))
                         next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                /* The entry of a folder that was made now, or just before by somebody else, must not be lost below the object. */
+                if (next >= 0 && make && o->sync && fsync(at) != 0) {
+                        close(next);
+                        next = -1;
+                }
                 int code = errno;
                 closep(&at);
                 at = next;
