@@ -95,7 +95,14 @@ const struct value *value_get(const struct value *map, struct str key)
 
 const struct value *value_get_c(const struct value *map, const char *key) { return value_get(map, str_from(key)); }
 
-bool value_to_double(const struct value *v, double *ret) { return v && v->kind == VALUE_NUMBER && str_to_double(v->text, ret) && isfinite(*ret); }
+bool value_to_double(const struct value *v, double *ret)
+{
+        double d;
+        if (!v || v->kind != VALUE_NUMBER || !str_to_double(v->text, &d) || !isfinite(d))
+                return false;
+        *ret = d;
+        return true;
+}
 
 bool value_to_i64(const struct value *v, int64_t *ret)
 {
