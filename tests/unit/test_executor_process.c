@@ -838,10 +838,12 @@ static void adopted_with_its_true_exit_code(void **state)
         struct attempt_id one = fixture_id(1), two = fixture_id(2), three = fixture_id(3);
         struct error e;
         bool known;
-        assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
+        if (!executor_process.adopt(f->x, &one, &s, &known, &e))
+                fail_msg("%s", e.text);
         assert_true(known);
         assert_int_equal(fixture_shepherd(f), shepherd);
-        assert_true(executor_process.adopt(f->x, &two, &quick, &known, &e));
+        if (!executor_process.adopt(f->x, &two, &quick, &known, &e))
+                fail_msg("%s", e.text);
         assert_true(known);
         assert_true(executor_process.adopt(f->x, &three, &quick, &known, &e));
         assert_false(known);
@@ -871,10 +873,12 @@ static void lost_with_the_shepherd(void **state)
         struct attempt_id one = fixture_id(1), two = fixture_id(2);
         struct error e;
         bool known;
-        assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
+        if (!executor_process.adopt(f->x, &one, &s, &known, &e))
+                fail_msg("%s", e.text);
         assert_true(known);
         assert_int_not_equal(fixture_shepherd(f), shepherd);
-        assert_true(executor_process.adopt(f->x, &two, &quick, &known, &e));
+        if (!executor_process.adopt(f->x, &two, &quick, &known, &e))
+                fail_msg("%s", e.text);
         assert_true(known);
         struct seen *o = fixture_wait(f, 1);
         assert_int_equal(o->o.end, TASK_LOST);
@@ -1057,7 +1061,8 @@ static void a_lost_forget_is_made_good(void **state)
         f->set.settled = one_is_settled;
         asked = 0;
         fixture_open(f);
-        assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
+        if (!executor_process.adopt(f->x, &one, &s, &known, &e))
+                fail_msg("%s", e.text);
         assert_false(known);
         assert_int_equal(asked, 1 << 1 | 1 << 2);
         assert_true(executor_process.adopt(f->x, &two, &s, &known, &e) && known);
@@ -1071,7 +1076,8 @@ static void a_lost_forget_is_made_good(void **state)
         fixture_close(f);
         asked = 0;
         fixture_open(f);
-        assert_true(executor_process.adopt(f->x, &one, &s, &known, &e));
+        if (!executor_process.adopt(f->x, &one, &s, &known, &e))
+                fail_msg("%s", e.text);
         assert_int_equal(asked & 1 << 1, 0); /* the shepherd has forgotten it */
         executor_process.stop(f->x, &three, &e);
 }

@@ -41,7 +41,11 @@ struct known {
         bool named;               /* in the greeting */
 };
 
-enum { BUCKETS = 1024, GREETING_MS = 10000, ATTACH_TRIES = 5 };
+enum {
+        BUCKETS = 1024,
+        GREETING_MS = 60000, /* a shepherd that takes over may need ten seconds to see the end of what it kills, and a disk its time to sync */
+        ATTACH_TRIES = 5,
+};
 
 struct wire { uv_poll_t poll; struct executor *x; int fd; bool writing; };
 
