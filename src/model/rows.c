@@ -8,7 +8,9 @@ static void copy_texts(struct str **texts, size_t n, struct arena *a) {
 
 struct run_row run_row_copy(const struct run_row *from, struct arena *a) {
         struct run_row r = *from;
-        struct str *texts[] = {&r.uid, &r.name, &r.ns, &r.display_name, &r.language, &r.document, &r.options, &r.reason, &r.message, &r.parent_run};
+        struct str *texts[] = {&r.uid, &r.name, &r.ns, &r.display_name, &r.language, &r.document, &r.options, &r.reason, &r.message, &r.parent_run,
+                                &r.meta.owner, &r.meta.experiment, &r.meta.pipeline, &r.meta.version, &r.meta.recurring, &r.meta.description,
+                                &r.meta.service_account, &r.meta.labels};
         copy_texts(texts, sizeof texts / sizeof *texts, a);
         r.parameters = bindings_copy(&from->parameters, a);
         r.globals = bindings_copy(&from->globals, a);

@@ -5,6 +5,18 @@
 #include "model/bindings.h"
 #include "model/states.h"
 
+/* What people and the server say about a run, apart from its execution: changed without loading the run (commit_meta), never written by
+ * the engine. */
+struct run_meta {
+        struct str owner;         /* who started it */
+        struct str experiment, pipeline, version, recurring; /* ids of records; empty: none */
+        struct str description, service_account;
+        struct str labels;        /* JSON map of strings; empty: none */
+        struct wall scheduled_at; /* the firing that it stands for; 0: none */
+        int32_t priority;         /* higher goes first */
+        bool archived;
+};
+
 struct run_row {
         struct str uid;           /* UUID, lower case */
         struct str name;          /* DNS-safe, unique in its namespace */
@@ -27,6 +39,7 @@ struct run_row {
         struct bindings outputs;    /* of the root node, when final */
         struct str parent_run; uint32_t parent_node; uint32_t depth; /* child runs */
         uint32_t nodes_total, nodes_done; /* leaves that exist, and that are final */
+        struct run_meta meta;     /* stored when the row is new; later by commit_meta alone */
         uint64_t seq;             /* of the commit that wrote it; set by the store */
 };
 

@@ -2,7 +2,8 @@
 #include "runtime/command.h"
 #include "text/json.h"
 
-static const char *const names[COMMANDS] = {"run", "stop", "terminate", "retry", "approve", "resume", "delete", "follow"};
+static const char *const names[COMMANDS] = {"run",    "stop", "terminate", "retry", "approve", "resume", "delete", "follow",
+                                             "put",    "remove", "meta", "metric", "forget-cache"};
 const char *command_name(enum command_kind k) { return names[k]; }
 
 static void put(struct map_builder *m, const char *key, struct str s)

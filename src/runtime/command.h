@@ -1,9 +1,13 @@
 /* What the world asks of the runtime: in the process itself, or as one JSON line through the owner's socket. */
 #pragma once
 #include "dialect/dialect.h"
+#include "model/records.h"
 
-enum command_kind { COMMAND_RUN, COMMAND_STOP, COMMAND_TERMINATE, COMMAND_RETRY, COMMAND_APPROVE, COMMAND_RESUME, COMMAND_DELETE, COMMAND_FOLLOW, COMMANDS };
+enum command_kind { COMMAND_RUN, COMMAND_STOP, COMMAND_TERMINATE, COMMAND_RETRY, COMMAND_APPROVE, COMMAND_RESUME, COMMAND_DELETE, COMMAND_FOLLOW,
+        COMMAND_PUT, COMMAND_REMOVE, COMMAND_META, COMMAND_METRIC, COMMAND_FORGET_CACHE, COMMANDS };
 const char *command_name(enum command_kind k); /* "run" */
+
+enum meta_field { META_OWNER, META_EXPERIMENT, META_PIPELINE, META_VERSION, META_RECURRING, META_DESCRIPTION, META_SERVICE_ACCOUNT, META_LABELS, META_PRIORITY, META_ARCHIVED };
 
 struct command {
         enum command_kind kind;
@@ -21,6 +25,18 @@ struct command {
         struct str executor;          /* the one that the caller wants; empty: any */
         struct str uid;               /* chosen by who asks, so that asking again makes no second run; empty: the runtime's choice */
         bool again;                   /* it may have been carried out already: the answer did not arrive */
+        struct run_meta meta;        /* RUN; META: only what `meta_set` names */
+        uint32_t meta_set;           /* META: bits 1 << enum meta_field */
+        struct str who;              /* on whose behalf, for the audit log; empty: who owns the data folder */
+        /* PUT, REMOVE. `record.id` may be empty in a PUT that creates: the runtime chooses; the answer's uid tells. What hangs together is the runtime's to keep
+         * (runtime/catalog.c): a pipeline goes with its versions, an archived experiment archives its runs and disables its schedules. */
+        struct record record;
+        enum put_mode { PUT_CREATE, PUT_UPDATE, PUT_EITHER } mode; /* CREATE: ERROR_CONFLICT when the name is taken; UPDATE: ERROR_NOT_FOUND when it is not there */
+        uint64_t revision;           /* UPDATE: ERROR_CONFLICT unless it is the stored one; 0: any */
+        bool cascade;                /* REMOVE: with all that hangs on it */
+        /* METRIC (run, node by number or name) and FORGET_CACHE */
+        struct str metric; double value;
+        struct str cache_key;        /* empty: all */
         /* a child run */
         struct str parent_run;
         uint32_t parent_node, depth;
