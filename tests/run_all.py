@@ -8,7 +8,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build-check")
-SUITES = ["core", "languages", "cli", "fault", "sim"]
+SUITES = ["core", "languages", "server", "cli", "fault", "sim"]
 passed = failed = 0
 
 
