@@ -216,8 +216,11 @@ int kin_signal_all(const struct kin *k, size_t n, int sig)
                         ours = is_kin(pid, &k[i], false);
                 if (!ours)
                         continue;
+                int64_t start = process_start_time(pid);
+                if (!start)
+                        continue; /* it died just now: nothing tells it from another dead one later */
                 if (hit_n < CHILDREN_MAX) {
-                        hit[hit_n].start = process_start_time(pid);
+                        hit[hit_n].start = start;
                         hit[hit_n++].pid = pid;
                 }
                 tree_signal(pid, sig, 0);
