@@ -15,7 +15,7 @@ LAYERS = {
     "runtime": 4,
     "api": 5, "cli": 5,
 }
-SIBLINGS = {("expr", "text")}
+SIBLINGS = {("expr", "text"), ("cli", "api")}
 CONTRACTS = {"store": {"store/store.h"}, "objects": {"objects/objects.h"}, "executor": {"executor/executor.h"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
