@@ -14,6 +14,9 @@ const struct option_def option_table[OPTIONS] = {
         [OPT_FOLLOW] = {"--follow", 'f', NULL, false, "go on as lines come, until the run has ended", NULL},
         [OPT_REJECT] = {"--reject", 0, NULL, false, "the step fails instead of going on", NULL},
         [OPT_FORCE] = {"--force", 0, NULL, false, "also when the run has not ended", NULL},
+        [OPT_LISTEN] = {"--listen", 0, "ADDRESS:PORT", false, "where to listen (default: the setting api.listen, 127.0.0.1:8080)", NULL},
+        [OPT_CONFIG] = {"--config", 0, "FILE", false, "the configuration file (default: $WEFT_CONFIG, else weft/config.yaml in the XDG configuration folder)", NULL},
+        [OPT_INSECURE] = {"--insecure", 0, NULL, false, "serve others than this machine without asking who they are", NULL},
         [OPT_HELP] = {"--help", 'h', NULL, false, "show this", NULL},
 };
 

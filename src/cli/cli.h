@@ -7,7 +7,7 @@
 enum { EXIT_OK = 0, EXIT_RUN_FAILED = 1, EXIT_USAGE = 2, EXIT_WEFT = 3 };
 
 enum option_id {
-        OPT_DATA, OPT_SET, OPT_PARAM, OPT_PARAMS, OPT_ENTRYPOINT, OPT_EXECUTOR, OPT_OUTPUT, OPT_NAME, OPT_NAMESPACE, OPT_FOLLOW, OPT_REJECT, OPT_FORCE, OPT_HELP,
+        OPT_DATA, OPT_SET, OPT_PARAM, OPT_PARAMS, OPT_ENTRYPOINT, OPT_EXECUTOR, OPT_OUTPUT, OPT_NAME, OPT_NAMESPACE, OPT_FOLLOW, OPT_REJECT, OPT_FORCE, OPT_LISTEN, OPT_CONFIG, OPT_INSECURE, OPT_HELP,
         OPTIONS
 };
 #define BIT(option) (1u << (option))
@@ -112,3 +112,6 @@ struct drive {
         struct str verb;         /* "stopped", for commands that only send */
 };
 int drive(struct drive *d);
+/* The back end of this name (empty: the first); NULL: e says which there are. */
+const struct executor_ops *executor_named(struct str name, struct arena *a, struct error *e);
+struct str self_path(struct arena *a); /* of this program's file */

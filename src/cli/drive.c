@@ -28,7 +28,7 @@ struct session {
         struct settings settings;
 };
 
-static const struct executor_ops *executor_of(struct str name, struct arena *a, struct error *e)
+const struct executor_ops *executor_named(struct str name, struct arena *a, struct error *e)
 {
         const char *names[16];
         size_t n = 0;
@@ -252,19 +252,19 @@ static void name_new_run(struct session *s)
         c->uid = s->uid = arena_str(s->d->args->arena, str_from(uid));
 }
 
-static char *self_exe(struct arena *a)
+struct str self_path(struct arena *a)
 {
         char path[4096];
         ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-        return n > 0 ? (char *)arena_cstr(a, (struct str){path, (size_t)n}) : (char *)"/usr/bin/weft";
+        return n > 0 ? arena_str(a, (struct str){path, (size_t)n}) : STR("/usr/bin/weft");
 }
 
 static int own(struct session *s, struct str folder, int lock)
 {
         struct error e;
         struct args *args = s->d->args;
-        const struct executor_ops *x = executor_of(args->value[OPT_EXECUTOR], args->arena, &e);
-        struct runtime_options o = {.folder = folder, .self_exe = str_from(self_exe(args->arena)), .settings = &s->settings, .store = backends.store, .executor = x};
+        const struct executor_ops *x = executor_named(args->value[OPT_EXECUTOR], args->arena, &e);
+        struct runtime_options o = {.folder = folder, .self_exe = self_path(args->arena), .settings = &s->settings, .store = backends.store, .executor = x};
         if (!x)
                 return fail(&e);
         if (!session_begin(s))

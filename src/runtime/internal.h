@@ -86,10 +86,11 @@ struct runtime {
         uint32_t failures;            /* commits in a row */
         bool failed, closing, in_turn;
         uint32_t handles;
-        struct { runtime_watcher *call; void *user; } watchers[4]; size_t watchers_n;
+        struct { runtime_watcher *call; void *user; } watchers[8]; size_t watchers_n;
         runtime_note *note; void *note_user;
         runtime_fatal *fatal; void *fatal_user;
         struct server *server;
+        uv_timer_t *resuming;         /* NULL: every run that has not ended is loaded */
 
         uv_thread_t writer;
         uv_mutex_t lock;
@@ -139,6 +140,9 @@ void child_run_ended(struct runtime *rt, const struct run_row *row);
 
 /* commands.c */
 void command_now(struct runtime *rt, const struct command *c, command_done *done, void *user);
+
+/* resume.c */
+void resume_close(struct runtime *rt);
 
 /* server.c */
 void server_committed(struct server *s, const struct batch *b);

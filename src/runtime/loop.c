@@ -379,6 +379,15 @@ void runtime_watch(struct runtime *rt, runtime_watcher *call, void *user)
         rt->watchers[rt->watchers_n++].user = user;
 }
 
+void runtime_unwatch(struct runtime *rt, void *user)
+{
+        size_t n = 0;
+        for (size_t i = 0; i < rt->watchers_n; i++)
+                if (rt->watchers[i].user != user)
+                        rt->watchers[n++] = rt->watchers[i];
+        rt->watchers_n = n;
+}
+
 void runtime_on_note(struct runtime *rt, runtime_note *note, void *user)
 {
         rt->note = note;
@@ -431,6 +440,7 @@ static void flush(struct runtime *rt)
 
 void runtime_close(struct runtime *rt)
 {
+        resume_close(rt);
         flush(rt);
         if (rt->server)
                 server_close(rt->server);

@@ -39,6 +39,7 @@ void runtime_command(struct runtime *, const struct command *, command_done *don
 /* Told of every commit once it is durable; the rows are borrowed for the call. */
 typedef void runtime_watcher(void *user, const struct commit *, uint64_t seq);
 void runtime_watch(struct runtime *, runtime_watcher *, void *user);
+void runtime_unwatch(struct runtime *, void *user); /* those of this `user`; not from within a watcher */
 /* Notes for people that belong to no node: "images are not used …". */
 typedef void runtime_note(void *user, struct str run, struct str text);
 void runtime_on_note(struct runtime *, runtime_note *, void *user);
@@ -46,6 +47,9 @@ void runtime_on_note(struct runtime *, runtime_note *, void *user);
 /* Something that the runtime cannot go on after: no space on disk, an executor that is gone. Called once. */
 typedef void runtime_fatal(void *user, const struct error *);
 void runtime_on_fatal(struct runtime *, runtime_fatal *, void *user);
+
+/* Loads every run that has not ended, little by little; `note` is told of those that cannot be. */
+bool runtime_resume(struct runtime *, runtime_note *note, void *user, struct error *e);
 
 /* Lets other processes in: the socket in the data folder. */
 bool runtime_serve(struct runtime *, struct error *e);

@@ -27,6 +27,18 @@ const struct setting setting_table[SETTINGS] = {
         [SET_CHILD_DEPTH_MAX] = {"runs.child_depth_max", SETTING_COUNT, "10", NULL, 0, 1000, "how deep runs may create runs"},
         [SET_NAMESPACE] = {"runs.namespace", SETTING_TEXT, "default", NULL, 0, 0, "namespace of new runs"},
         [SET_SOFT_DELAY] = {"store.soft_delay", SETTING_DURATION, "50ms", NULL, 0, 10 * US_PER_S, "how long a change that nothing waits for may wait for company on its way to disk"},
+        [SET_API_LISTEN] = {"api.listen", SETTING_TEXT, "127.0.0.1:8080", NULL, 0, 0, "address that the server listens on; port 0 takes any that is free"},
+        [SET_API_TLS_CERTIFICATE] = {"api.tls_certificate", SETTING_TEXT, "", NULL, 0, 0, "file with the server's certificate and those above it, PEM; with api.tls_key the server speaks HTTPS"},
+        [SET_API_TLS_KEY] = {"api.tls_key", SETTING_TEXT, "", NULL, 0, 0, "file with the certificate's private key, PEM"},
+        [SET_API_THREADS] = {"api.threads", SETTING_COUNT, "2", NULL, 1, 256, "threads that move requests and answer reads"},
+        [SET_API_WORKERS] = {"api.workers", SETTING_COUNT, "64", NULL, 1, 1024, "changing requests that are carried out at once"},
+        [SET_API_CONNECTIONS_MAX] = {"api.connections_max", SETTING_COUNT, "4000", NULL, 1, 1000000, "connections at once; more are refused"},
+        [SET_API_BODY_BYTES_MAX] = {"api.body_bytes_max", SETTING_BYTES, "33Mi", NULL, 1024, 1 << 30, "size of the body of one request"},
+        [SET_API_HEADER_BYTES_MAX] = {"api.header_bytes_max", SETTING_BYTES, "24Ki", NULL, 4096, 1 << 20, "memory for one connection: first line, headers, and what is being sent"},
+        [SET_API_TIMEOUT] = {"api.timeout", SETTING_DURATION, "60s", NULL, US_PER_S, 3600 * US_PER_S, "a connection on which nothing moves for so long is closed"},
+        [SET_API_GRACE] = {"api.grace", SETTING_DURATION, "10s", NULL, 0, 3600 * US_PER_S, "time for requests under way when the server is asked to stop"},
+        [SET_LOG_FORMAT] = {"log.format", SETTING_CHOICE, "text", "text|json", 0, 0, "how the server's log lines look"},
+        [SET_LOG_LEVEL] = {"log.level", SETTING_CHOICE, "info", "debug|info|warning|error", 0, 0, "what the server logs at least"},
 };
 
 static bool bytes_parse(struct str s, int64_t *ret)
