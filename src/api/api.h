@@ -53,6 +53,7 @@ struct request {
         struct part *parts; size_t parts_n;
         struct store_reader *reader;     /* this thread's */
         const struct store_ops *store;
+        const struct executor_ops *executor; /* log_path */
         const struct settings *settings;
         struct str folder;          /* the data folder */
         struct api *api;

@@ -55,7 +55,7 @@ static void *on_uri(void *user, const char *uri, struct MHD_Connection *connecti
         struct str rest = str_from(x->url);
         x->raw_path = str_cut(&rest, '?');
         x->raw_query = rest;
-        x->r = (struct request){.arena = a, .path = x->raw_path, .store = api->o.store, .settings = api->o.settings, .folder = api->o.folder, .api = api};
+        x->r = (struct request){.arena = a, .path = x->raw_path, .store = api->o.store, .executor = api->o.executor, .settings = api->o.settings, .folder = api->o.folder, .api = api};
         x->r.answer.body = BUF(256u << 20);
         x->r.answer.fd = -1;
         atomic_fetch_add(&api->active, 1);

@@ -7,6 +7,7 @@ struct api_options {
         struct runtime *runtime;           /* on `loop`; commands are carried over to its thread */
         struct uv_loop_s *loop;
         const struct store_ops *store;
+        const struct executor_ops *executor; /* where its logs are */
         struct store_settings store_settings;
         const struct settings *settings;   /* listen address, TLS, limits */
         struct str folder;

@@ -29,6 +29,7 @@ struct str submission_encode(const struct submission *s, struct arena *a)
         buf_add_char(&b, '{');
         field(&b, "entrypoint", s->entrypoint);
         field(&b, "name", s->name);
+        field(&b, "display_name", s->display_name);
         field(&b, "uid", s->uid);
         field(&b, "namespace", s->ns);
         field(&b, "parameters", bindings_encode(&s->parameters, a));
@@ -54,6 +55,7 @@ bool submission_decode(struct str text, struct arena *a, struct submission *ret,
                 return error_wrap(e, "reading what the run was submitted with");
         ret->entrypoint = text_of(&m, "entrypoint");
         ret->name = text_of(&m, "name");
+        ret->display_name = text_of(&m, "display_name");
         ret->uid = text_of(&m, "uid");
         ret->ns = text_of(&m, "namespace");
         (void)value_to_i64(value_get_c(&m, "created_at"), &ret->created_at.us);

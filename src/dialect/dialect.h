@@ -12,6 +12,7 @@ struct submission {
         struct str entrypoint;        /* Argo: another template; empty: the document's */
         struct bindings parameters;   /* name → value; VAL_TEXT from -p, VAL_JSON from a params file */
         struct str name;              /* of the run; empty: the document's, or generated from generateName / pipeline name by the runtime */
+        struct str display_name;      /* of the run; empty: the document's */
         struct str uid;               /* Argo substitutes some of these while compiling; empty in lint */
         struct wall created_at;       /* 0 in lint: nothing is submitted */
         struct str ns;

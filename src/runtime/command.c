@@ -109,7 +109,7 @@ bool command_decode(struct str line, struct arena *a, struct command *ret, struc
 struct command command_copy(const struct command *c, struct arena *a)
 {
         struct command x = *c;
-        struct str *texts[] = {&x.run, &x.node, &x.document, &x.submission.entrypoint, &x.submission.name, &x.submission.uid, &x.submission.ns,
+        struct str *texts[] = {&x.run, &x.node, &x.document, &x.submission.entrypoint, &x.submission.name, &x.submission.display_name, &x.submission.uid, &x.submission.ns,
                                &x.base_name, &x.generate_name, &x.executor, &x.uid, &x.parent_run};
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
                 *texts[i] = texts[i]->n ? arena_str(a, *texts[i]) : STR_NONE;

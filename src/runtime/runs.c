@@ -208,7 +208,7 @@ bool run_create(struct runtime *rt, const struct command *c, struct live_run **r
         }
         struct workflow *w = r->workflow;
         r->fixed.language = str_from(r->dialect->name);
-        r->fixed.display_name = arena_str(r->arena, w->display_name.n ? w->display_name : w->name);
+        r->fixed.display_name = arena_str(r->arena, s.display_name.n ? s.display_name : w->display_name.n ? w->display_name : w->name);
         r->fixed.parameters = bindings_copy(&w->parameters, r->arena);
         r->engine = engine_new(w, &r->fixed, runtime_artifact_root(rt->o.folder, str_from(r->uid), r->arena), &rt->engine);
         rt_step(r, &(struct event){.kind = EVENT_BEGIN}, NULL);
