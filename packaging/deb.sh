@@ -17,8 +17,10 @@ arch=$(dpkg --print-architecture)
 
 # The packages that hold the libraries the program names, each at least at the release that it was built with.
 depends() {
-        for library in $(objdump -p "$root/usr/bin/weft" | awk '$1 == "NEEDED" { print $2 }'); do
+        late=$(grep -aoE 'lib[a-z]+\.so\.[0-9]+' "$root/usr/bin/weft" | sort -u) # loaded when they are needed: src/base/late.h
+        for library in $(objdump -p "$root/usr/bin/weft" | awk '$1 == "NEEDED" { print $2 }') $late; do
                 path=$(ldd "$root/usr/bin/weft" | awk -v l="$library" '$1 == l { print $3 }')
+                [ -n "$path" ] || path=$(ldconfig -p | awk -v l="$library" '$1 == l { print $NF; exit }')
                 [ -n "$path" ] || continue
                 # Where /lib is a link to /usr/lib, dpkg may know the file by either name.
                 package=$(dpkg -S "$path" "$(readlink -f "$path")" "/usr$path" "${path#/usr}" 2>/dev/null | head -n 1 | cut -d: -f1)

@@ -1,7 +1,7 @@
 /* What the files of the server share. */
 #pragma once
 #include "api/server.h"
-#include <microhttpd.h>
+#include "api/mhd.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uthash.h>

@@ -355,7 +355,7 @@ bool api_open(const struct api_options *o, struct api **ret, struct error *e)
         api->router = router_new(o->routes, api->arena);
         api->stats = calloc(router_routes(api->router) + 1, sizeof *api->stats);
         int fd = -1;
-        if (!tls_read(api, &certificate, &key, e) || (fd = listen_on(api, o->settings->text[SET_API_LISTEN], e)) < 0 || !auth_open(api, e)) {
+        if (!mhd_load(e) || !tls_read(api, &certificate, &key, e) || (fd = listen_on(api, o->settings->text[SET_API_LISTEN], e)) < 0 || !auth_open(api, e)) {
                 if (fd >= 0)
                         close(fd);
                 api_free(api);
