@@ -2,6 +2,7 @@
 #pragma once
 #include "api/server.h"
 #include "api/mhd.h"
+#include "runtime/metrics.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uthash.h>
@@ -25,6 +26,8 @@ struct exchange {
         bool too_large, form, handled;
         struct MHD_PostProcessor *post;
         struct mono began;
+        size_t route_number;         /* of r.route */
+        size_t counted, dropped;     /* bytes of the body: those in api->body_bytes; those that nobody wants */
         struct exchange *next_work;
         size_t answer_bytes;
 };
@@ -40,14 +43,10 @@ struct errand {
         pthread_cond_t cond;
 };
 
-enum { LATENCY_BUCKETS = 14 };
-extern const double latency_bounds_s[LATENCY_BUCKETS];
-struct histogram { _Atomic uint64_t counts[LATENCY_BUCKETS + 1], sum_us; };
-void histogram_add(struct histogram *h, int64_t us);
-
 struct route_stats { struct histogram time; _Atomic uint64_t by_class[6]; };
 
 struct streams;
+struct lines;
 
 struct api {
         struct api_options o;
@@ -62,7 +61,7 @@ struct api {
         struct router *router;
         struct route_stats *stats;   /* by number of the route */
         struct route_stats unrouted;
-        _Atomic uint64_t requests, active, connections, streams_open;
+        _Atomic uint64_t requests, active, connections, streams_open, body_bytes;
         _Atomic bool closing;
         uint64_t id_prefix;
         _Atomic uint64_t id_next;
@@ -79,6 +78,7 @@ struct api {
         uint32_t handles;
 
         struct streams *streams;
+        struct lines *lines;
         struct auth *auth;           /* NULL: none is asked for */
         struct histogram commit_lag; /* from the arrival of a command at the loop to its answer */
 };
@@ -103,6 +103,19 @@ struct store_reader *thread_store_reader(struct api *api, struct error *e);
 
 /* server.c */
 void exchange_run(struct exchange *x); /* calls the handler */
+
+/* line.c */
+enum line_phase {
+        LINE_WAITS,                  /* for the whole of a request's headers: api.timeout */
+        LINE_SENDS,                  /* the body comes: api.request_time */
+        LINE_WORKS,                  /* ours to be slow, or a stream or file, which may take as long as it moves */
+        LINE_READS,                  /* an answer from memory goes out: api.request_time */
+};
+bool lines_open(struct api *api, struct error *e);
+void lines_close(struct api *api); /* no more sweeps */
+void lines_free(struct api *api);  /* no more connections */
+void on_line(void *user, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code);
+void line_phase(struct MHD_Connection *connection, enum line_phase phase);
 
 /* stream.c */
 bool streams_open(struct api *api, struct error *e);

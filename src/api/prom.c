@@ -3,17 +3,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-const double latency_bounds_s[LATENCY_BUCKETS] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
-
-void histogram_add(struct histogram *h, int64_t us)
-{
-        size_t i = 0;
-        while (i < LATENCY_BUCKETS && (double)us > latency_bounds_s[i] * 1e6)
-                i++;
-        atomic_fetch_add(&h->counts[i], 1);
-        atomic_fetch_add(&h->sum_us, (uint64_t)(us > 0 ? us : 0));
-}
-
 static void family(struct buf *b, const char *name, const char *type, const char *help) { buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type); }
 
 static void histogram_write(struct buf *b, const char *name, const char *labels, struct histogram *h)
@@ -55,6 +44,37 @@ static void http_write(struct api *api, struct buf *b)
         }
 }
 
+static void gauge(struct buf *b, const char *name, const char *help, uint64_t n)
+{
+        family(b, name, "gauge", help);
+        buf_addf(b, "%s %llu\n", name, (unsigned long long)n);
+}
+
+static void counter(struct buf *b, const char *name, const char *help, uint64_t n)
+{
+        family(b, name, "counter", help);
+        buf_addf(b, "%s %llu\n", name, (unsigned long long)n);
+}
+
+static void runtime_write(struct api *api, struct buf *b)
+{
+        struct runtime_metrics *m = runtime_metrics(api->o.runtime);
+        gauge(b, "weft_runs_in_memory", "Runs that the engine holds.", atomic_load(&m->runs));
+        gauge(b, "weft_steps_running", "Attempts that the executor has.", atomic_load(&m->running));
+        gauge(b, "weft_commands_waiting", "Commands that wait for an earlier commit.", atomic_load(&m->commands_waiting));
+        counter(b, "weft_commits_failed_total", "Commits that the store did not take.", atomic_load(&m->commits_failed));
+        family(b, "weft_nodes_finished_total", "counter", "Nodes that ended since the server started, by state.");
+        for (int s = 0; s < NODE_STATES; s++)
+                if (node_state_final((enum node_state)s))
+                        buf_addf(b, "weft_nodes_finished_total{state=\"%s\"} %llu\n", node_state_name((enum node_state)s), (unsigned long long)atomic_load(&m->nodes_finished[s]));
+        family(b, "weft_commit_seconds", "histogram", "Time of one commit.");
+        histogram_write(b, "weft_commit_seconds", "", &m->commit);
+        family(b, "weft_durable_seconds", "histogram", "From the first change of a batch until it is durable: how long an event waits at most.");
+        histogram_write(b, "weft_durable_seconds", "", &m->durable);
+        family(b, "weft_loop_turn_seconds", "histogram", "Time between two waits of the loop: its lag.");
+        histogram_write(b, "weft_loop_turn_seconds", "", &m->turn);
+}
+
 static void memory_write(struct buf *b)
 {
         FILE *f = fopen("/proc/self/statm", "re");
@@ -81,10 +101,11 @@ void metrics_write(struct api *api, struct store_reader *reader, const struct st
                 family(b, "weft_cache_entries", "gauge", "Entries of the cache.");
                 buf_addf(b, "weft_cache_entries %llu\n", (unsigned long long)c.cache);
         }
-        family(b, "weft_streams", "gauge", "Live streams that are open.");
-        buf_addf(b, "weft_streams %llu\n", (unsigned long long)atomic_load(&api->streams_open));
-        family(b, "weft_http_requests_active", "gauge", "Requests under way.");
-        buf_addf(b, "weft_http_requests_active %llu\n", (unsigned long long)atomic_load(&api->active));
+        runtime_write(api, b);
+        gauge(b, "weft_streams", "Live streams that are open.", atomic_load(&api->streams_open));
+        gauge(b, "weft_http_connections", "Connections.", atomic_load(&api->connections));
+        gauge(b, "weft_http_requests_active", "Requests under way.", atomic_load(&api->active));
+        gauge(b, "weft_http_body_bytes", "Memory for the bodies of requests under way.", atomic_load(&api->body_bytes));
         http_write(api, b);
         memory_write(b);
 }

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STACK_BYTES = 1 << 20, ID_MAX = 64, DRAIN_STEP_MS = 20 };
+enum { STACK_BYTES = 1 << 20, ID_MAX = 64, LOGGED_PATH_MAX = 200, DRAIN_STEP_MS = 20, DROP_BYTES_MAX = 64 << 20 };
 
 static enum MHD_Result queue(struct exchange *x);
 
@@ -66,22 +66,22 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
 {
         struct api *api = user;
         struct exchange *x = *context;
-        (void)connection;
         *context = NULL;
         if (!x)
                 return;
         int status = x->r.answer.status ? x->r.answer.status : 200;
         int64_t took = clock_mono().us - x->began.us;
-        struct route_stats *s = &api->unrouted;
-        for (size_t i = 0; x->r.route && i < router_routes(api->router); i++)
-                if (router_route(api->router, i) == x->r.route)
-                        s = &api->stats[i];
+        struct route_stats *s = x->r.route ? &api->stats[x->route_number] : &api->unrouted;
         histogram_add(&s->time, took);
         atomic_fetch_add(&s->by_class[status / 100 < 6 ? status / 100 : 5], 1);
         if (x->r.id.n)
-                log_line(status >= 500 ? LOG_WARNING : LOG_INFO, clock_wall().us, STR_NONE, 0, "%.*s %.*s %d %zu bytes in %lld us, user %.*s, request %.*s%s", STR_FMT(x->r.method),
-                         STR_FMT(str_sub(x->raw_path, 0, 200)), status, x->answer_bytes, (long long)took, STR_FMT(x->r.who.user.n ? x->r.who.user : STR("-")), STR_FMT(x->r.id),
-                         code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", cut off");
+                log_request(status >= 500 ? LOG_WARNING : LOG_INFO, clock_wall().us,
+                            &(struct log_request){.id = x->r.id, .method = x->r.method, .path = str_sub(x->raw_path, 0, LOGGED_PATH_MAX), .user = x->r.who.user, .status = status,
+                                                  .bytes = x->answer_bytes, .took_us = took, .cut_off = code != MHD_REQUEST_TERMINATED_COMPLETED_OK});
+        if (x->r.answer.stream && x->r.answer.stream->close)
+                x->r.answer.stream->close(x->r.answer.stream); /* the client left before it began */
+        line_phase(connection, LINE_WAITS);
+        atomic_fetch_sub(&api->body_bytes, x->counted);
         if (x->post)
                 MHD_destroy_post_processor(x->post);
         buf_free(&x->body);
@@ -104,35 +104,67 @@ static void begin(struct exchange *x, const char *method)
 {
         struct api *api = x->api;
         struct str allowed;
-        size_t number = 0;
+        struct error e;
         x->r.method = arena_str(x->arena, str_from(method));
         x->r.id = request_id(api, x->connection, x->arena);
-        x->r.route = router_find(api->router, x->r.method, x->raw_path, x, &number, &allowed);
+        x->r.route = router_find(api->router, x->r.method, x->raw_path, x, &x->route_number, &allowed);
         x->body_max = (size_t)api->o.settings->number[SET_API_BODY_BYTES_MAX];
         if (x->r.route && x->r.route->body_bytes_max)
                 x->body_max = x->r.route->body_bytes_max;
         x->body = BUF(x->body_max);
         x->form = is_form(x);
+        line_phase(x->connection, LINE_SENDS);
         if (!x->r.route && allowed.n) {
                 request_set_header(&x->r, "Allow", allowed);
-                refuse(x, ERROR_USAGE, str_eq_c(x->r.method, "OPTIONS") ? 204 : 405, arena_printf(x->arena, "%s is not for this path; it takes %.*s", method, STR_FMT(allowed)).p);
+                refuse(x, ERROR_USAGE, 405, arena_printf(x->arena, "%s is not for this path; it takes %.*s", method, STR_FMT(allowed)).p);
+                if (str_eq_c(x->r.method, "OPTIONS")) {
+                        x->r.answer.status = 204;
+                        buf_clear(&x->r.answer.body);
+                }
         } else if (!x->r.route)
                 refuse(x, ERROR_NOT_FOUND, 404, arena_printf(x->arena, "there is nothing at %.*s", STR_FMT(str_sub(x->raw_path, 0, 200))).p);
+        x->r.reader = x->r.route ? thread_store_reader(api, &e) : NULL;
+        if (x->r.route && (!x->r.reader || !auth_identify(x, &e))) { /* before its body costs anything */
+                request_fail(&x->r, &e);
+                x->handled = true;
+        }
         int64_t length;
         if (!x->handled && str_to_i64(request_header(&x->r, "Content-Length"), &length) && length > (int64_t)x->body_max)
                 x->too_large = true;
 }
 
-static void take(struct exchange *x, const char *data, size_t n)
+/* What is refused already still has a body on its way. It is read and dropped, because who is cut off while sending does not get to read the
+ * answer; unless it is very large, or the client waits for a word before it sends. */
+static bool answer_now(const struct exchange *x)
+{
+        int64_t length = 0;
+        bool sized = str_to_i64(request_header(&x->r, "Content-Length"), &length), chunked = request_header(&x->r, "Transfer-Encoding").n > 0;
+        return (!chunked && (!sized || !length)) || length > DROP_BYTES_MAX || request_header(&x->r, "Expect").n;
+}
+
+static void count(struct exchange *x)
+{
+        struct api *api = x->api;
+        size_t more = x->body.cap - x->counted;
+        x->counted += more;
+        if (more && atomic_fetch_add(&api->body_bytes, more) + more > (uint64_t)api->o.settings->number[SET_API_BODIES_BYTES_MAX] && !x->handled) {
+                refuse(x, ERROR_BUSY, 503, "the bodies of the requests that are under way take all the memory they may (api.bodies_bytes_max); try again later");
+                request_set_header(&x->r, "Retry-After", STR("1"));
+        }
+}
+
+static bool take(struct exchange *x, const char *data, size_t n)
 {
         if (x->too_large || x->handled)
-                return; /* read and dropped, so that the client gets to read the answer */
+                return (x->dropped += n) <= DROP_BYTES_MAX;
         if (x->form) {
                 if (!multipart_feed(x, data, n) && !x->too_large)
                         refuse(x, ERROR_INVALID, 400, "the form in the body is malformed: multipart/form-data with a boundary was expected");
         } else
                 buf_add(&x->body, (struct str){data, n});
         x->too_large |= x->body.overflow;
+        count(x);
+        return true;
 }
 
 /* ---- the answer ---- */
@@ -151,7 +183,7 @@ static enum MHD_Result queue(struct exchange *x)
         int status = r->answer.status ? r->answer.status : 200;
         if (r->answer.stream) {
                 m = stream_response(x, r->answer.stream);
-                r->answer.stream = NULL;
+                r->answer.stream = m ? NULL : r->answer.stream;
         } else if (r->answer.fd >= 0) {
                 x->answer_bytes = r->answer.fd_bytes;
                 m = MHD_create_response_from_fd_at_offset64(r->answer.fd_bytes, r->answer.fd, r->answer.fd_from);
@@ -162,6 +194,7 @@ static enum MHD_Result queue(struct exchange *x)
         }
         if (!m)
                 return MHD_NO;
+        line_phase(x->connection, x->answer_bytes && r->answer.body.n ? LINE_READS : LINE_WORKS);
         bool own_type = false, own_policy = false, own_cache = false;
         for (size_t i = 0; i < x->headers_n; i++) {
                 MHD_add_response_header(m, x->headers[i].name, x->headers[i].value.p);
@@ -191,7 +224,7 @@ void exchange_run(struct exchange *x)
         struct error e;
         x->handled = true;
         x->r.reader = thread_store_reader(x->api, &e);
-        if (!x->r.reader || !auth_identify(x, &e)) {
+        if (!x->r.reader) {
                 request_fail(&x->r, &e);
                 return;
         }
@@ -200,6 +233,13 @@ void exchange_run(struct exchange *x)
                 error_set(&e, ERROR_LIMIT, "the answer is larger than %zu bytes: ask for less at a time", x->r.answer.body.max);
                 request_fail(&x->r, &e);
         }
+}
+
+static enum MHD_Result refused(struct exchange *x)
+{
+        if (x->too_large && !x->handled)
+                refuse(x, ERROR_LIMIT, 413, arena_printf(x->arena, "the body is larger than %zu bytes, which is the limit here", x->body_max).p);
+        return queue(x);
 }
 
 static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *data, size_t *n, void **context)
@@ -211,22 +251,16 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
         if (!x->r.method.p) { /* the first call: the headers are there */
                 x->connection = connection;
                 begin(x, method);
-                if (x->too_large || x->handled) {
-                        if (x->too_large)
-                                refuse(x, ERROR_LIMIT, 413, arena_printf(x->arena, "the body is larger than %zu bytes, which is the limit here", x->body_max).p);
-                        return queue(x); /* before the body: it is not read */
-                }
-                return MHD_YES;
+                return (x->too_large || x->handled) && answer_now(x) ? refused(x) : MHD_YES;
         }
         if (*n) {
-                take(x, data, *n);
+                bool goes_on = take(x, data, *n);
                 *n = 0;
-                return MHD_YES;
+                return goes_on ? MHD_YES : MHD_NO;
         }
-        if (x->too_large)
-                refuse(x, ERROR_LIMIT, 413, arena_printf(x->arena, "the body is larger than %zu bytes, which is the limit here", x->body_max).p);
-        if (x->handled)
-                return queue(x);
+        if (x->too_large || x->handled)
+                return refused(x);
+        line_phase(connection, LINE_WORKS);
         exchange_prepare(x);
         atomic_fetch_add(&x->api->requests, 1);
         if (str_eq_c(x->r.method, "GET") || str_eq_c(x->r.method, "HEAD")) {
@@ -329,7 +363,7 @@ static bool daemon_start(struct api *api, int fd, struct str certificate, struct
         api->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, api, MHD_OPTION_EXTERNAL_LOGGER, on_message, api, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
                                        (unsigned)s->number[SET_API_THREADS], MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->number[SET_API_CONNECTIONS_MAX], MHD_OPTION_CONNECTION_TIMEOUT,
                                        (unsigned)(s->number[SET_API_TIMEOUT] / US_PER_S), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)s->number[SET_API_HEADER_BYTES_MAX],
-                                       MHD_OPTION_NOTIFY_COMPLETED, on_completed, api, MHD_OPTION_URI_LOG_CALLBACK, on_uri, api, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, api,
+                                       MHD_OPTION_NOTIFY_COMPLETED, on_completed, api, MHD_OPTION_NOTIFY_CONNECTION, on_line, api, MHD_OPTION_URI_LOG_CALLBACK, on_uri, api, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, api,
                                        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_ARRAY, api->tls ? tls : no_tls, MHD_OPTION_END);
         return api->daemon || error_set(e, ERROR_USAGE, "the HTTP server does not start%s", api->tls ? ": are certificate and key in PEM form, and do they belong together?" : "");
 }
@@ -361,7 +395,7 @@ bool api_open(const struct api_options *o, struct api **ret, struct error *e)
                 api_free(api);
                 return false;
         }
-        if (!work_open(api, e) || !streams_open(api, e) || !daemon_start(api, fd, certificate, key, e)) {
+        if (!work_open(api, e) || !streams_open(api, e) || !lines_open(api, e) || !daemon_start(api, fd, certificate, key, e)) {
                 close(fd); /* the process ends on this: what is open goes with it */
                 return false;
         }
@@ -383,6 +417,7 @@ void api_close(struct api *api, int64_t grace_us)
         if (fd >= 0)
                 close(fd);
         streams_close(api);
+        lines_close(api);
         uv_timer_init(api->o.loop, &step);
         uv_timer_start(&step, on_step, DRAIN_STEP_MS, DRAIN_STEP_MS);
         while (atomic_load(&api->active) && clock_mono().us - began.us < grace_us)
@@ -402,6 +437,7 @@ void api_close(struct api *api, int64_t grace_us)
         uv_run(api->o.loop, UV_RUN_NOWAIT);
         runtime_unwatch(api->o.runtime, api->streams);
         streams_free(api);
+        lines_free(api);
         work_close(api);
         auth_close(api);
         api_free(api);

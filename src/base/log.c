@@ -36,6 +36,13 @@ static void quoted(struct buf *b, struct str s)
         }
 }
 
+static void put(struct buf *b)
+{
+        if (write(STDERR_FILENO, b->p, b->n) < 0) { /* nobody is left to be told */
+        }
+        buf_free(b);
+}
+
 void log_line(enum log_level level, int64_t wall_us, struct str run, uint32_t node, const char *format, ...)
 {
         if (!log_enabled(level))
@@ -65,8 +72,34 @@ void log_line(enum log_level level, int64_t wall_us, struct str run, uint32_t no
                         buf_addf(&b, "node %u ", node);
                 buf_addf(&b, "%s\n", text);
         }
-        if (write(STDERR_FILENO, b.p, b.n) < 0) { /* nobody is left to be told */
-        }
-        buf_free(&b);
+        put(&b);
+        arena_free(a);
+}
+
+static void member(struct buf *b, const char *name, struct str s)
+{
+        buf_addf(b, ",\"%s\":\"", name);
+        quoted(b, s);
+        buf_add_char(b, '"');
+}
+
+void log_request(enum log_level level, int64_t wall_us, const struct log_request *r)
+{
+        if (!log_enabled(level))
+                return;
+        struct arena *a = arena_new();
+        struct str at = wall_rfc3339((struct wall){wall_us}, 3, a);
+        struct buf b = BUF(65536);
+        if (as_json) {
+                buf_addf(&b, "{\"time\":\"%.*s\",\"level\":\"%s\",\"message\":\"request\"", STR_FMT(at), names[level]);
+                member(&b, "request", r->id);
+                member(&b, "method", r->method);
+                member(&b, "path", r->path);
+                member(&b, "user", r->user);
+                buf_addf(&b, ",\"status\":%d,\"bytes\":%zu,\"us\":%lld%s}\n", r->status, r->bytes, (long long)r->took_us, r->cut_off ? ",\"cut_off\":true" : "");
+        } else
+                buf_addf(&b, "%.*s %s %.*s %.*s %d %zu bytes in %lld us, user %.*s, request %.*s%s\n", STR_FMT(at), names[level], STR_FMT(r->method), STR_FMT(r->path), r->status, r->bytes,
+                         (long long)r->took_us, STR_FMT(r->user.n ? r->user : STR("-")), STR_FMT(r->id), r->cut_off ? ", cut off" : "");
+        put(&b);
         arena_free(a);
 }

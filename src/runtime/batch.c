@@ -23,6 +23,7 @@ struct batch *batch_open(struct runtime *rt)
                 if (!rt->open)
                         abort();
                 rt->open->refs = 1;
+                rt->open->began = clock_mono();
                 rt->open->arena = arena_new();
         }
         return rt->open;
@@ -133,8 +134,11 @@ void batch_take(struct batch *b, struct live_run *r, const struct delta *d, stru
         batch_touch(b, r);
         for (size_t i = 0; i < d->history_n; i++)
                 PUSH(b, history, (struct commit_history){uid, d->history[i], 0});
-        for (size_t i = 0; i < d->nodes_n; i++)
+        for (size_t i = 0; i < d->nodes_n; i++) {
                 put_node(b, r, &d->nodes[i]);
+                if (node_state_final(d->nodes[i].state) && d->nodes[i].finished_at.us == now.us)
+                        atomic_fetch_add(&r->rt->metrics.nodes_finished[d->nodes[i].state], 1);
+        }
         if (d->run)
                 put_run(b, r, d->run);
         for (size_t i = 0; i < d->cache_n; i++)

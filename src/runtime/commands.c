@@ -17,6 +17,7 @@ static void defer(struct runtime *rt, const struct command *c, command_done *don
         d->command = command_copy(c, d->arena);
         d->done = done;
         d->user = user;
+        atomic_fetch_add(&rt->metrics.commands_waiting, 1);
         *rt->deferred_end = d;
         rt->deferred_end = &d->next;
 }

@@ -37,6 +37,7 @@ struct batch {
         struct arena *arena;
         uint32_t refs;
         bool hard;
+        struct mono began;
         struct commit_node *nodes; size_t nodes_n, nodes_cap;
         struct batch_slot *map; size_t map_cap;
         const struct run_row **runs; struct live_run **run_of; size_t runs_n, runs_cap;
@@ -91,6 +92,8 @@ struct runtime {
         runtime_fatal *fatal; void *fatal_user;
         struct server *server;
         uv_timer_t *resuming;         /* NULL: every run that has not ended is loaded */
+        struct runtime_metrics metrics;
+        struct mono turn_began;
 
         uv_thread_t writer;
         uv_mutex_t lock;

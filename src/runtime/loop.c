@@ -11,11 +11,25 @@ struct wall rt_now(struct runtime *rt)
         return rt->last_now = now;
 }
 
+static void reply_all(struct batch *b, const struct error *failed);
+
 void rt_fail(struct runtime *rt, const struct error *e)
 {
         if (rt->failed)
                 return;
         rt->failed = true;
+        while (rt->deferred) { /* nobody waits for a commit that will not come */
+                struct deferred *d = rt->deferred;
+                rt->deferred = d->next;
+                d->done(d->user, &(struct answer){.error = *e});
+                arena_free(d->arena);
+                free(d);
+        }
+        rt->deferred_end = &rt->deferred;
+        if (rt->open) {
+                reply_all(rt->open, e);
+                rt->open->replies_n = 0;
+        }
         if (rt->fatal)
                 rt->fatal(rt->fatal_user, e);
 }
@@ -33,7 +47,11 @@ static void writer(void *arg)
                 if (!b)
                         break;
                 uv_mutex_unlock(&rt->lock);
+                struct mono began = clock_mono();
                 b->ok = rt->o.store->commit(rt->store, &b->commit, &b->seq, &b->error);
+                histogram_add(&rt->metrics.commit, clock_mono().us - began.us);
+                if (!b->ok)
+                        atomic_fetch_add(&rt->metrics.commits_failed, 1);
                 uv_mutex_lock(&rt->lock);
                 rt->job = NULL;
                 uv_async_send(&rt->committed);
@@ -114,6 +132,7 @@ static void runs_ended(struct runtime *rt, struct batch *b)
 static void durable(struct runtime *rt, struct batch *b)
 {
         rt->failures = 0;
+        histogram_add(&rt->metrics.durable, clock_mono().us - b->began.us);
         for (size_t i = 0; i < rt->watchers_n; i++)
                 rt->watchers[i].call(rt->watchers[i].user, &b->commit, b->seq);
         if (rt->server)
@@ -164,6 +183,7 @@ static void deferred_again(struct runtime *rt)
         struct deferred *d = rt->deferred;
         rt->deferred = NULL;
         rt->deferred_end = &rt->deferred;
+        atomic_store(&rt->metrics.commands_waiting, 0);
         while (d) {
                 struct deferred *next = d->next;
                 command_now(rt, &d->command, d->done, d->user);
@@ -315,8 +335,23 @@ void rt_turn(struct runtime *rt)
         rt->in_turn = false;
 }
 
-static void on_prepare(uv_prepare_t *h) { rt_turn(h->data); }
-static void on_check(uv_check_t *h) { rt_turn(h->data); }
+/* Before the loop waits, and after it. */
+static void on_prepare(uv_prepare_t *h)
+{
+        struct runtime *rt = h->data;
+        rt_turn(rt);
+        if (rt->turn_began.us)
+                histogram_add(&rt->metrics.turn, clock_mono().us - rt->turn_began.us);
+        atomic_store_explicit(&rt->metrics.runs, HASH_COUNT(rt->runs), memory_order_relaxed);
+        atomic_store_explicit(&rt->metrics.running, HASH_COUNT(rt->in_flight), memory_order_relaxed);
+}
+
+static void on_check(uv_check_t *h)
+{
+        struct runtime *rt = h->data;
+        rt->turn_began = clock_mono();
+        rt_turn(rt);
+}
 
 /* ---- opening and closing ---- */
 
@@ -399,6 +434,8 @@ void runtime_on_fatal(struct runtime *rt, runtime_fatal *fatal, void *user)
         rt->fatal = fatal;
         rt->fatal_user = user;
 }
+
+struct runtime_metrics *runtime_metrics(struct runtime *rt) { return &rt->metrics; }
 
 size_t runtime_runs(const struct runtime *rt) { return HASH_COUNT(rt->runs); }
 

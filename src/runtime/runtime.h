@@ -15,6 +15,7 @@
 #pragma once
 #include "executor/executor.h"
 #include "runtime/command.h"
+#include "runtime/metrics.h"
 #include "runtime/settings.h"
 #include "store/store.h"
 
@@ -54,6 +55,7 @@ bool runtime_resume(struct runtime *, runtime_note *note, void *user, struct err
 /* Lets other processes in: the socket in the data folder. */
 bool runtime_serve(struct runtime *, struct error *e);
 
+struct runtime_metrics *runtime_metrics(struct runtime *); /* any thread may read */
 size_t runtime_runs(const struct runtime *); /* in memory */
 
 /* The file of the database in a data folder, and the store's settings for it. */
