@@ -97,6 +97,52 @@ static bool faulty_deleted(struct store_reader *r, uint64_t after, tombstone_vis
         return due(FAULTY_READ) ? fail("reading tombstones", e) : under()->deleted(r, after, visit, user, ret_too_old, e);
 }
 
+static bool faulty_query_runs(struct store_reader *r, const struct query *q, run_visitor *visit, void *user, struct arena *a, struct query_page *ret, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("listing runs", e) : under()->query_runs(r, q, visit, user, a, ret, e);
+}
+
+static bool faulty_query_records(struct store_reader *r, const struct query *q, record_visitor *visit, void *user, struct arena *a, struct query_page *ret, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("listing records", e) : under()->query_records(r, q, visit, user, a, ret, e);
+}
+
+static bool faulty_record(struct store_reader *r, enum record_kind kind, struct str id, struct arena *a, bool *ret_found, struct record *ret, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("reading a record", e) : under()->record(r, kind, id, a, ret_found, ret, e);
+}
+
+static bool faulty_record_named(struct store_reader *r, enum record_kind kind, struct str ns, struct str parent, struct str name, struct arena *a, bool *ret_found,
+                                struct record *ret, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("reading a record", e) : under()->record_named(r, kind, ns, parent, name, a, ret_found, ret, e);
+}
+
+static bool faulty_metrics(struct store_reader *r, struct str run, metric_visitor *visit, void *user, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("reading metrics", e) : under()->metrics(r, run, visit, user, e);
+}
+
+static bool faulty_cache(struct store_reader *r, struct str after, uint32_t limit, cache_visitor *visit, void *user, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("listing the cache", e) : under()->cache(r, after, limit, visit, user, e);
+}
+
+static bool faulty_cache_users(struct store_reader *r, struct str run, uid_visitor *visit, void *user, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("looking for users of outputs", e) : under()->cache_users(r, run, visit, user, e);
+}
+
+static bool faulty_changes(struct store_reader *r, uint64_t after, uint32_t limit, change_visitor *visit, void *user, bool *ret_too_old, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("reading changes", e) : under()->changes(r, after, limit, visit, user, ret_too_old, e);
+}
+
+static bool faulty_counts(struct store_reader *r, struct store_counts *ret, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("counting", e) : under()->counts(r, ret, e);
+}
+
 const struct store_ops store_faulty = {
         .name = "faulty",
         .open = faulty_open,
@@ -112,5 +158,14 @@ const struct store_ops store_faulty = {
         .events = faulty_events,
         .seq = faulty_seq,
         .name_taken = faulty_name_taken,
+        .query_runs = faulty_query_runs,
+        .query_records = faulty_query_records,
+        .record = faulty_record,
+        .record_named = faulty_record_named,
+        .metrics = faulty_metrics,
+        .cache = faulty_cache,
+        .cache_users = faulty_cache_users,
+        .changes = faulty_changes,
+        .counts = faulty_counts,
         .deleted = faulty_deleted,
 };

@@ -116,13 +116,24 @@ static const char *const texts[STATEMENTS] = {
         [S_STATE_SET] = "UPDATE state SET seq = ?1",
         [S_RUN_ID] = "SELECT id FROM run WHERE uid = ?1",
         [S_RUN_NEXT] = "SELECT coalesce(max(id), 0) + 1 FROM run",
+        [S_METRIC_PUT] = "INSERT INTO metric (run, name, node, value) VALUES (?1, ?2, ?3, ?4) "
+                         "ON CONFLICT (run, name) DO UPDATE SET node = excluded.node, value = excluded.value",
+        [S_RECORD_PUT] = "INSERT INTO record (kind, id, ns, parent, name, display_name, description, owner, tags, state, created_at, updated_at, "
+                         "revision, seq, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
+                         "ON CONFLICT (kind, id) DO UPDATE SET ns = excluded.ns, parent = excluded.parent, name = excluded.name, "
+                         "display_name = excluded.display_name, description = excluded.description, owner = excluded.owner, tags = excluded.tags, "
+                         "state = excluded.state, created_at = excluded.created_at, updated_at = excluded.updated_at, revision = excluded.revision, "
+                         "seq = excluded.seq, body = excluded.body",
+        [S_RECORD_DROP] = "DELETE FROM record WHERE kind = ?1 AND id = ?2",
+        [S_CACHE_DROP] = "DELETE FROM cache WHERE key = ?1",
         [S_HISTORY_CUT] = "DELETE FROM node WHERE id = ?1",
         [S_VALUE_LIST] = "SELECT id, counted, size, hash FROM value" OF_RUN,
         [S_VALUE_PUT] = "INSERT INTO value (id, counted, size, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
         [S_VALUE_GET] = "SELECT hash, bytes FROM value WHERE id = ?1",
         [S_EVENT_PUT] = "INSERT INTO event (id, node, at, kind, text) VALUES "
                         "((SELECT coalesce(max(id), ?1) + 1 FROM event" OF_RUN "), ?3, ?4, ?5, ?6)",
-        [S_CACHE_PUT] = "INSERT OR REPLACE INTO cache (key, run, node, at, outputs) VALUES (?1, ?2, ?3, ?4, ?5)",
+        [S_CACHE_PUT] = "INSERT INTO cache (key, run, node, at, outputs) VALUES (?1, ?2, ?3, ?4, ?5) "
+                        "ON CONFLICT (key) DO UPDATE SET run = excluded.run, node = excluded.node, at = excluded.at, outputs = excluded.outputs",
         [S_CACHE_GET] = "SELECT run, node, at, outputs FROM cache WHERE key = ?1",
         [S_RUN_DROP_CACHE] = "DELETE FROM cache WHERE run = ?3 AND key IN (SELECT cache_key FROM node" OF_RUN " AND cache_key IS NOT NULL "
                              "UNION SELECT cache_key FROM history" OF_RUN " AND cache_key IS NOT NULL)",
@@ -130,14 +141,26 @@ static const char *const texts[STATEMENTS] = {
         [S_RUN_DROP_HISTORY] = "DELETE FROM history" OF_RUN,
         [S_RUN_DROP_EVENTS] = "DELETE FROM event" OF_RUN,
         [S_RUN_DROP_VALUES] = "DELETE FROM value" OF_RUN,
+        [S_RUN_DROP_METRICS] = "DELETE FROM metric WHERE run = ?1",
         [S_RUN_DROP] = "DELETE FROM run WHERE id = ?1",
-        [S_TOMBSTONE_PUT] = "INSERT OR REPLACE INTO tombstone (seq, run, at) VALUES (?1, ?2, ?3)",
+        [S_TOMBSTONE_PUT] = "INSERT OR REPLACE INTO tombstone (kind, id, seq, at) VALUES (?1, ?2, ?3, ?4)",
         [S_TOMBSTONE_OLDEST] = "SELECT min(at) FROM tombstone",
         [S_TOMBSTONE_LAST] = "SELECT max(seq) FROM tombstone WHERE at < ?1",
         [S_TOMBSTONE_PRUNE] = "DELETE FROM tombstone WHERE seq <= ?1",
         [S_TOMBSTONE_GONE] = "UPDATE state SET tombstones_gone = max(tombstones_gone, ?1)",
-        [S_TOMBSTONES] = "SELECT run, seq FROM tombstone WHERE seq > ?1 ORDER BY seq, run",
+        [S_TOMBSTONES] = "SELECT id, seq FROM tombstone WHERE seq > ?1 AND kind = 0 ORDER BY seq, id",
         [S_EVENTS] = "SELECT node, at, kind, text FROM event" OF_RUN " ORDER BY id",
+        [S_RECORD] = "SELECT " RECORD_COLUMNS " FROM record WHERE kind = ?1 AND id = ?2",
+        [S_RECORD_NAMED] = "SELECT " RECORD_COLUMNS " FROM record WHERE kind = ?1 AND ns = ?2 AND parent = ?3 AND name = ?4 AND name <> ''",
+        [S_METRICS] = "SELECT name, node, value FROM metric WHERE run = ?1 ORDER BY name",
+        [S_CACHE] = "SELECT key, run, node, at, outputs FROM cache WHERE ?1 IS NULL OR key > ?1 ORDER BY key LIMIT ?2",
+        [S_CACHE_USERS] = "SELECT DISTINCT run.uid FROM node JOIN run ON run.id = node.id >> 32 WHERE node.cached_from >= ?1 AND node.cached_from < ?2",
+        [S_CHANGES] = "SELECT 0 AS kind, uid AS id, seq, 0 AS gone FROM run WHERE seq > ?1 UNION ALL SELECT kind, id, seq, 0 FROM record WHERE seq > ?1 "
+                      "UNION ALL SELECT kind, id, seq, 1 FROM tombstone t WHERE seq > ?1 AND CASE WHEN kind = 0 THEN "
+                      "NOT EXISTS (SELECT 1 FROM run r WHERE r.uid = t.id) ELSE NOT EXISTS (SELECT 1 FROM record r WHERE r.kind = t.kind AND r.id = t.id) END "
+                      "ORDER BY 3",
+        [S_COUNT_RUNS] = "SELECT state, sum(n) FROM run_count GROUP BY state",
+        [S_COUNT_RECORDS] = "SELECT kind, n FROM counter",
         [S_NAME] = "SELECT 1 FROM run WHERE ns = ?1 AND name = ?2",
 };
 
@@ -147,7 +170,11 @@ static struct str text_from_fields(enum statement which, struct arena *a)
         if (which == S_RUN_INSERT)
                 return rows_run_insert_sql(a);
         if (which == S_RUN_UPDATE)
-                return rows_run_update_sql(a);
+                return rows_run_update_sql(a, RUN_COLUMNS_CHANGING);
+        if (which == S_RUN_UPDATE_SAME_STATE)
+                return rows_run_update_sql(a, RUN_COLUMNS_SAME_STATE);
+        if (which == S_RUN_META)
+                return rows_run_update_sql(a, RUN_COLUMNS_META);
         if (which == S_NODE_PUT)
                 return rows_node_put_sql(a);
         if (which == S_HISTORY_COPY)
@@ -483,6 +510,7 @@ static void reader_close(struct store_reader *r)
 {
         if (!r)
                 return;
+        sqlite_lists_free(r);
         sqlite_disconnect(&r->c);
         arena_free(r->row);
         free(r);
@@ -503,5 +531,14 @@ const struct store_ops store_sqlite = {
         .events = sqlite_events,
         .seq = sqlite_seq,
         .name_taken = sqlite_name_taken,
+        .query_runs = sqlite_query_runs,
+        .query_records = sqlite_query_records,
+        .record = sqlite_record,
+        .record_named = sqlite_record_named,
+        .metrics = sqlite_metrics,
+        .cache = sqlite_cache,
+        .cache_users = sqlite_cache_users,
+        .changes = sqlite_changes,
+        .counts = sqlite_counts,
         .deleted = sqlite_deleted,
 };

@@ -35,11 +35,11 @@ static const struct field run_fields[] = {
         R(uid, FIELD_NAME),
         R(name, FIELD_NAME),
         R(ns, FIELD_NAME),
-        R(display_name, FIELD_TEXT),
+        R(display_name, FIELD_NAME),
         R(language, FIELD_NAME),
         R(document, FIELD_TEXT),
         R(created_at, FIELD_I64),
-        R(parent_run, FIELD_TEXT),
+        R(parent_run, FIELD_NAME),
         R(parent_node, FIELD_U32),
         R(depth, FIELD_U32),
         R(options, FIELD_TEXT),
@@ -58,8 +58,19 @@ static const struct field run_fields[] = {
         R(outputs, FIELD_BINDINGS),
         R(nodes_total, FIELD_U32),
         R(nodes_done, FIELD_U32),
+        {"owner", FIELD_NAME, offsetof(struct run_row, meta.owner)},
+        {"experiment", FIELD_NAME, offsetof(struct run_row, meta.experiment)},
+        {"pipeline", FIELD_NAME, offsetof(struct run_row, meta.pipeline)},
+        {"version", FIELD_NAME, offsetof(struct run_row, meta.version)},
+        {"recurring", FIELD_NAME, offsetof(struct run_row, meta.recurring)},
+        {"description", FIELD_NAME, offsetof(struct run_row, meta.description)},
+        {"service_account", FIELD_NAME, offsetof(struct run_row, meta.service_account)},
+        {"labels", FIELD_NAME, offsetof(struct run_row, meta.labels)},
+        {"scheduled_at", FIELD_I64, offsetof(struct run_row, meta.scheduled_at)},
+        {"priority", FIELD_U32, offsetof(struct run_row, meta.priority)},
+        {"archived", FIELD_BOOL, offsetof(struct run_row, meta.archived)},
 };
-enum { RUN_FIELDS = sizeof run_fields / sizeof *run_fields, RUN_FIXED = 10 };
+enum { RUN_FIELDS = sizeof run_fields / sizeof *run_fields, RUN_FIXED = 10, RUN_STATE = 11, RUN_META = 26 };
 
 #define N(column, kind)                                                                                                                    \
         {                                                                                                                                  \
@@ -113,12 +124,14 @@ struct str rows_run_insert_sql(struct arena *a)
         return finish(&b, a);
 }
 
-struct str rows_run_update_sql(struct arena *a)
+/* Setting a column costs the upkeep of its indexes and triggers even when it stays the same: most updates leave the state out. */
+struct str rows_run_update_sql(struct arena *a, enum run_columns which)
 {
         struct buf b = BUF(8192);
         buf_add_c(&b, "UPDATE run SET seq = ?2");
-        for (size_t i = RUN_FIXED; i < RUN_FIELDS; i++)
-                buf_addf(&b, ", %s = ?%zu", run_fields[i].column, i + 3);
+        for (size_t i = which == RUN_COLUMNS_META ? RUN_META : RUN_FIXED; i < (which == RUN_COLUMNS_META ? RUN_FIELDS : RUN_META); i++)
+                if (i != RUN_STATE || which != RUN_COLUMNS_SAME_STATE)
+                        buf_addf(&b, ", %s = ?%zu", run_fields[i].column, i + 3);
         buf_add_c(&b, " WHERE id = ?1");
         return finish(&b, a);
 }
@@ -162,6 +175,23 @@ struct str rows_run_select_sql(struct arena *a, const char *rest)
         buf_addf(&b, " FROM run%s", rest);
         return finish(&b, a);
 }
+
+struct str rows_run_columns(struct arena *a, bool whole)
+{
+        struct buf b = BUF(8192);
+        buf_add_c(&b, "run.id, run.seq");
+        for (size_t i = 0; i < RUN_FIELDS; i++) {
+                size_t at = run_fields[i].at;
+                bool large = at == offsetof(struct run_row, document) || at == offsetof(struct run_row, options) || at == offsetof(struct run_row, globals) || at == offsetof(struct run_row, outputs);
+                if (large && !whole)
+                        buf_add_c(&b, ", NULL");
+                else
+                        buf_addf(&b, ", run.%s", run_fields[i].column);
+        }
+        return finish(&b, a);
+}
+
+int rows_run_columns_n(void) { return RUN_FIELDS + 2; }
 
 /* --- binding --- */
 
@@ -282,8 +312,17 @@ static bool bind_field(struct store *s, sqlite3_stmt *q, int at, const struct fi
 
 bool rows_bind_run(struct store *s, sqlite3_stmt *q, const struct run_row *row, bool insert, struct error *e)
 {
-        for (int i = insert ? 0 : RUN_FIXED; i < RUN_FIELDS; i++)
+        for (int i = insert ? 0 : RUN_FIXED; i < (insert ? (int)RUN_FIELDS : RUN_META); i++)
                 if (!bind_field(s, q, i + 3, &run_fields[i], row, e))
+                        return false;
+        return true;
+}
+
+bool rows_bind_meta(struct store *s, sqlite3_stmt *q, const struct run_meta *meta, struct error *e)
+{
+        struct run_row row = {.meta = *meta};
+        for (int i = RUN_META; i < RUN_FIELDS; i++)
+                if (!bind_field(s, q, i + 3, &run_fields[i], &row, e))
                         return false;
         return true;
 }
@@ -313,7 +352,7 @@ static bool read_long(struct connection *c, sqlite3_stmt *q, int at, int64_t run
         return true;
 }
 
-static struct str read_key(sqlite3_stmt *q, int at, struct arena *a)
+struct str rows_read_key(sqlite3_stmt *q, int at, struct arena *a)
 {
         struct str s = rows_column(q, at);
         if (sqlite3_column_type(q, at) != SQLITE_BLOB)
@@ -379,7 +418,7 @@ static bool read_field(struct connection *c, sqlite3_stmt *q, int at, const stru
                 return true;
         case FIELD_BOOL: *(bool *)p = sqlite3_column_int(q, at) != 0; return true;
         case FIELD_BINDINGS: return read_bindings(c, q, at, run_id, a, (void *)p, e);
-        case FIELD_KEY: text = read_key(q, at, a); break;
+        case FIELD_KEY: text = rows_read_key(q, at, a); break;
         case FIELD_NAME:
         case FIELD_TEXT:
         case FIELD_AGGREGATE:

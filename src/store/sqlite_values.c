@@ -23,6 +23,7 @@ struct entry {
 struct known_run {
         char *uid;
         int64_t id;
+        int state;             /* as it was last written; -1: not known */
         bool loaded;           /* the entries are what the file has */
         struct entry *entries; /* open addressing */
         uint32_t entries_n, entries_cap, last_no;
@@ -104,12 +105,16 @@ static struct known_run *learn(struct sqlite_values *v, struct str uid, int64_t 
         if (!k || !(k->uid = strndup(uid.p, uid.n)))
                 abort();
         k->id = id;
+        k->state = -1;
         HASH_ADD_KEYPTR(hh, v->runs, k->uid, uid.n, k);
         v->current = k;
         return k;
 }
 
 void values_run_created(struct store *s, struct str uid, int64_t id) { learn(s->values, uid, id)->loaded = true; }
+
+int values_state(const struct store *s) { return s->values->current->state; }
+void values_set_state(struct store *s, int state) { s->values->current->state = state; }
 
 bool values_run(struct store *s, struct str uid, int64_t *ret, struct error *e)
 {

@@ -47,13 +47,15 @@ static bool put_run(struct store *s, const struct run_row *row, uint64_t seq, st
                                          s->c.path);
                 values_run_created(s, row->uid, id);
         }
-        sqlite3_stmt *q = connection_statement(&s->c, insert ? S_RUN_INSERT : S_RUN_UPDATE, e);
+        bool same_state = !insert && values_state(s) == (int)row->state;
+        sqlite3_stmt *q = connection_statement(&s->c, insert ? S_RUN_INSERT : same_state ? S_RUN_UPDATE_SAME_STATE : S_RUN_UPDATE, e);
         if (!q || !rows_bind_run(s, q, row, insert, e))
                 return false;
         sqlite3_bind_int64(q, 1, id);
         sqlite3_bind_int64(q, 2, (int64_t)seq);
         int code = sqlite3_step(q);
         sqlite3_reset(q);
+        values_set_state(s, (int)row->state);
         if (code == SQLITE_CONSTRAINT_UNIQUE)
                 return error_set(e, ERROR_CONFLICT,
                                  "a run named \"%.*s\" exists in namespace \"%.*s\": choose another name, or delete that run",
@@ -61,17 +63,10 @@ static bool put_run(struct store *s, const struct run_row *row, uint64_t seq, st
         return code == SQLITE_DONE || connection_error(&s->c, code, "storing a run", e);
 }
 
-/* *ret is its row id; a run that is not there is the caller's mistake. */
-static bool find_run(struct store *s, struct str uid, const char *what, int64_t *ret, struct error *e)
-{
-        return values_run(s, uid, ret, e) &&
-               (*ret != 0 || error_set(e, ERROR_NOT_FOUND, "storing %s: run %.*s does not exist (any more)", what, STR_FMT(uid)));
-}
-
 static bool move_to_history(struct store *s, const struct commit_history *h, struct error *e)
 {
         int64_t run;
-        if (!find_run(s, h->run, "history", &run, e))
+        if (!sqlite_find_run(s, h->run, "history", &run, e))
                 return false;
         sqlite3_stmt *copy = connection_statement(&s->c, S_HISTORY_COPY, e),
                      *cut = copy ? connection_statement(&s->c, S_HISTORY_CUT, e) : NULL;
@@ -86,7 +81,7 @@ static bool move_to_history(struct store *s, const struct commit_history *h, str
 static bool put_node(struct store *s, const struct commit_node *n, uint64_t seq, struct error *e)
 {
         int64_t run;
-        if (!find_run(s, n->run, "a node", &run, e))
+        if (!sqlite_find_run(s, n->run, "a node", &run, e))
                 return false;
         sqlite3_stmt *q = connection_statement(&s->c, S_NODE_PUT, e);
         if (!q)
@@ -119,7 +114,7 @@ static bool put_cache(struct store *s, const struct commit_cache *k, struct erro
 static bool put_event(struct store *s, const struct commit_event *v, struct error *e)
 {
         int64_t run;
-        if (!find_run(s, v->run, "an event", &run, e))
+        if (!sqlite_find_run(s, v->run, "an event", &run, e))
                 return false;
         sqlite3_stmt *q = connection_statement(&s->c, S_EVENT_PUT, e);
         if (!q)
@@ -137,7 +132,7 @@ static bool put_event(struct store *s, const struct commit_event *v, struct erro
 static bool delete_run(struct store *s, struct str uid, uint64_t seq, struct wall now, struct error *e)
 {
         static const enum statement drops[] = {S_RUN_DROP_CACHE,  S_RUN_DROP_NODES,  S_RUN_DROP_HISTORY,
-                                               S_RUN_DROP_EVENTS, S_RUN_DROP_VALUES, S_RUN_DROP};
+                                               S_RUN_DROP_EVENTS, S_RUN_DROP_VALUES, S_RUN_DROP_METRICS, S_RUN_DROP};
         int64_t run;
         if (!values_run(s, uid, &run, e))
                 return false;
@@ -147,8 +142,9 @@ static bool delete_run(struct store *s, struct str uid, uint64_t seq, struct wal
                 sqlite3_stmt *q = connection_statement(&s->c, drops[i], e);
                 if (!q)
                         return false;
-                sqlite3_bind_int64(q, 1, drops[i] == S_RUN_DROP ? run : row_id(run, 0));
-                if (drops[i] != S_RUN_DROP)
+                bool by_run = drops[i] == S_RUN_DROP || drops[i] == S_RUN_DROP_METRICS;
+                sqlite3_bind_int64(q, 1, by_run ? run : row_id(run, 0));
+                if (!by_run)
                         sqlite3_bind_int64(q, 2, row_id(run, UINT32_MAX));
                 if (drops[i] == S_RUN_DROP_CACHE)
                         rows_bind_text_any(q, 3, uid);
@@ -156,15 +152,7 @@ static bool delete_run(struct store *s, struct str uid, uint64_t seq, struct wal
                         return false;
         }
         values_forget(s->values, uid);
-        sqlite3_stmt *q = connection_statement(&s->c, S_TOMBSTONE_PUT, e);
-        if (!q)
-                return false;
-        sqlite3_bind_int64(q, 1, (int64_t)seq);
-        rows_bind_text_any(q, 2, uid);
-        sqlite3_bind_int64(q, 3, now.us);
-        if (now.us < s->tombstone_oldest_us)
-                s->tombstone_oldest_us = now.us;
-        return connection_run(&s->c, q, "deleting a run", e);
+        return sqlite_bury(s, RECORD_RUN, uid, seq, now, e);
 }
 
 /* Tombstones older than an hour, and all that came before them, so that what is left has no gap. */
@@ -209,6 +197,8 @@ static bool write_all(struct store *s, const struct commit *c, uint64_t seq, str
         for (size_t i = 0; i < c->events_n; i++)
                 if (!put_event(s, &c->events[i], e))
                         return false;
+        if (!sqlite_write_catalog(s, c, seq, e))
+                return false;
         for (size_t i = 0; i < c->deleted_runs_n; i++)
                 if (!delete_run(s, c->deleted_runs[i], seq, c->now, e))
                         return false;

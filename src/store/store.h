@@ -49,7 +49,8 @@ struct run_query {
 enum query_op { QUERY_EQ, QUERY_NE, QUERY_GT, QUERY_GE, QUERY_LT, QUERY_LE, QUERY_IN, QUERY_CONTAINS /* text, ignoring case of ASCII */ };
 enum query_type { QUERY_TEXT, QUERY_NUMBER, QUERY_TIME };
 struct query_value { enum query_type type; struct str text; double number; struct wall time; };
-/* All predicates must hold. Keys of runs: uid name display_name ns state (number) owner experiment pipeline version recurring archived (number) language priority
+/* All predicates must hold. Runs are in the order of creation when they are sorted by created_at, and a list sorted by metric:<name> holds
+ * only those that have it. `label:a` NE b holds for a run without that label, too. Keys of runs: uid name display_name ns state (number) owner experiment pipeline version recurring archived (number) language priority
  * created_at started_at finished_at scheduled_at description parent_run metric:<name> label:<name>. Keys of records: id name display_name
  * ns parent owner state created_at updated_at description tag:<name>. Another key is ERROR_INVALID with the keys that there are. */
 struct query_predicate { struct str key; enum query_op op; const struct query_value *values; size_t values_n; };
@@ -78,6 +79,7 @@ struct store_counts { uint64_t runs[RUN_STATES], records[RECORD_KINDS], cache; }
 typedef bool run_visitor(void *user, const struct run_row *);   /* false: enough */
 typedef bool node_visitor(void *user, const struct node_row *); /* false: enough */
 typedef bool event_visitor(void *user, const struct commit_event *);
+typedef bool uid_visitor(void *user, struct str run);
 typedef bool tombstone_visitor(void *user, struct str run, uint64_t seq);
 
 struct store_ops {
@@ -109,6 +111,9 @@ struct store_ops {
         bool (*metrics)(struct store_reader *, struct str run, metric_visitor *, void *user, struct error *e);
         /* Entries in order of key, after `after`. */
         bool (*cache)(struct store_reader *, struct str after, uint32_t limit, cache_visitor *, void *user, struct error *e);
+        /* Runs with a node that took its outputs from this run by the cache: while there is one, its artifacts are needed. Children of a run are
+         * a list, by parent_run. */
+        bool (*cache_users)(struct store_reader *, struct str run, uid_visitor *, void *user, struct error *e);
         /* What was written or deleted by commits after `after`, runs and records, in order of seq, each thing once with its newest seq; at most about `limit`. */
         bool (*changes)(struct store_reader *, uint64_t after, uint32_t limit, change_visitor *, void *user, bool *ret_too_old, struct error *e);
         bool (*counts)(struct store_reader *, struct store_counts *ret, struct error *e); /* over everything; no scan */
