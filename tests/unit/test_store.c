@@ -205,12 +205,12 @@ static void test_empty_file(void **state)
 static void test_damaged_file(void **state)
 {
         (void)state;
-        fill_file(10, 200);
+        fill_file(30, 200);
         struct stat st;
         assert_int_equal(stat(place.path, &st), 0);
         char garbage[4096];
         memset(garbage, 0x5a, sizeof garbage);
-        for (off_t at = 4096 * 20; at + 4096 < st.st_size; at += 4096 * 2)
+        for (off_t at = 4096 * 100; /* behind the schema and the first page of every table */ at + 4096 < st.st_size; at += 4096 * 2)
                 write_at(at, garbage, sizeof garbage);
         struct store_reader *r = NULL;
         struct error e = {0};
@@ -218,7 +218,7 @@ static void test_damaged_file(void **state)
         struct node_row row;
         _cleanup_arena_ struct arena *a = arena_new();
         bool found, good = true;
-        for (uint32_t no = 1; no <= 1000 && good; no++)
+        for (uint32_t no = 1; no <= 3000 && good; no++)
                 good = store_sqlite.node(r, STR(UID_A), no, a, &found, &row, &e);
         assert_false(good);
         assert_int_equal(e.kind, ERROR_CORRUPT);
