@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 int store_suite(const struct store_ops *ops);
+int store_lists_suite(const struct store_ops *ops); /* records, lists, metrics, changes */
 
 /* A folder of its own for each test, removed afterwards. */
 struct store_place { char folder[64], path[96]; };

@@ -542,5 +542,6 @@ int main(void)
         };
         int failed = store_suite(&store_sqlite);
         failed += store_suite(&store_faulty);
+        failed += store_lists_suite(&store_sqlite) + store_lists_suite(&store_faulty);
         return failed + cmocka_run_group_tests_name("sqlite alone", tests, NULL, NULL);
 }
