@@ -16,7 +16,7 @@ void delta_begin(struct run *r, struct delta *d, struct wall now)
         r->events = NULL;
         r->actions_n = r->actions_cap = r->cache_n = r->cache_cap = r->events_n = r->events_cap = r->history_n = 0;
         r->created = 0;
-        r->run_dirty = false;
+        r->run_dirty = r->reason_dirty = false;
         r->hard = false;
         r->work_n = r->work_at = 0;
 }
@@ -76,7 +76,7 @@ void delta_end(struct run *r)
         d->events_n = r->events_n;
         d->actions = r->actions;
         d->actions_n = r->actions_n;
-        if (r->run_dirty) {
+        if (r->run_dirty || r->reason_dirty) {
                 r->row.globals = r->globals ? r->globals->b : (struct bindings){0};
                 r->row.outputs = r->outputs ? r->outputs->b : (struct bindings){0};
                 struct run_row *row = arena_alloc(r->arena, sizeof *row);

@@ -36,6 +36,7 @@ enum event_kind {
         EVENT_SUSPEND,       /* start nothing new */
         EVENT_RESUME,        /* undo SUSPEND; and let every suspended node without required values go on */
         EVENT_APPROVE,       /* `node` (0: the only suspended one), `outputs` = values supplied; `reject` true: it fails */
+        EVENT_REASON,        /* `text` = why its steps wait, empty: none does; of a run that goes on */
         EVENT_RETRY,         /* of a final run: a new epoch; rule 4 */
 };
 
@@ -93,6 +94,10 @@ bool engine_step(struct run *, const struct event *, struct wall now, struct del
  * CHILD_CREATE, CHILD_STOP, STOP. For catching up after engine_load. A leaf that cannot be resolved again (another release reads its
  * document otherwise) gives none; it ends with the next EVENT_TICK, for which engine_wake_at() asks at once. */
 void engine_pending(struct run *, struct wall now, struct arena *a, const struct action **ret, size_t *ret_n);
+
+/* The spec of an attempt that was ordered and has not ended, resolved again. NULL: it is not under way any more, or cannot be resolved: then it ends with
+ * the next EVENT_TICK. */
+const struct task_spec *engine_spec(struct run *, uint32_t node, uint32_t epoch, uint32_t attempt, struct wall now, struct arena *a);
 
 struct wall engine_wake_at(const struct run *);   /* 0: no timer */
 bool engine_wants_continue(const struct run *);

@@ -98,7 +98,8 @@ struct run {
         size_t value_bytes;              /* in memory */
         struct { struct blob **p; uint32_t cap, n; } blobs; /* long values in memory, by content */
         struct { uint64_t *p; uint32_t cap, n; size_t bytes; } stored; /* long values that the store has of this run, by hash */
-        bool run_dirty, full, hook_failed;
+        char reason[256];                /* row.reason, once EVENT_REASON has come */
+        bool run_dirty, reason_dirty, full, hook_failed;
         struct failure_note { uint32_t no, epoch; enum node_state state; char *path, *task, *template, *message; int exit_code; bool has_exit_code;
                               struct wall finished_at; } *failures;
         uint32_t failures_n, failures_cap;

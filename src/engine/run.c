@@ -116,6 +116,17 @@ static void begin(struct run *r)
                 node_enter(r, n);
 }
 
+static void tell_reason(struct run *r, struct str text)
+{
+        text.n = str_utf8_prefix(str_sub(text, 0, sizeof r->reason));
+        if (run_state_final(r->row.state) || str_eq(r->row.reason, text))
+                return;
+        if (text.n)
+                memcpy(r->reason, text.p, text.n);
+        r->row.reason = (struct str){r->reason, text.n};
+        r->reason_dirty = true;
+}
+
 static void stop(struct run *r, enum run_state how)
 {
         if (run_state_final(r->row.state) || r->row.stopping == RUN_TERMINATED || r->row.stopping == how)
@@ -357,6 +368,9 @@ static bool take(struct run *r, const struct event *e, struct error *err)
                 return true;
         case EVENT_APPROVE:
                 return approve(r, e, err);
+        case EVENT_REASON:
+                tell_reason(r, e->text);
+                return true;
         case EVENT_RETRY:
                 if (!run_retry(r, err))
                         return false;
@@ -430,6 +444,18 @@ void engine_pending(struct run *r, struct wall now, struct arena *a, const struc
         *ret = r->actions;
         *ret_n = r->actions_n;
         r->delta = NULL;
+}
+
+const struct task_spec *engine_spec(struct run *r, uint32_t node, uint32_t epoch, uint32_t attempt, struct wall now, struct arena *a)
+{
+        struct node *n = map_get(r, node);
+        if (!n || n->row.epoch != epoch || n->row.attempt != attempt || !n->row.dispatched || n->row.kind != NODE_KIND_TASK)
+                return NULL;
+        struct delta d = {.arena = a};
+        delta_begin(r, &d, now);
+        leaf_order(r, n);
+        r->delta = NULL;
+        return r->actions_n ? r->actions[0].spec : NULL;
 }
 
 struct wall engine_wake_at(const struct run *r)

@@ -4,42 +4,6 @@
 
 /* ---- events of the executor ---- */
 
-static struct in_flight *flight_of(struct live_run *r, const struct attempt_id *id)
-{
-        struct attempt_key key;
-        memset(&key, 0, sizeof key);
-        key.run = r;
-        key.node = id->node;
-        key.epoch = id->epoch;
-        key.attempt = id->attempt;
-        struct in_flight *f;
-        HASH_FIND(hh, r->rt->in_flight, &key, sizeof key, f);
-        return f;
-}
-
-static void flight_add(struct live_run *r, const struct attempt_id *id)
-{
-        if (flight_of(r, id))
-                return;
-        struct in_flight *f = calloc(1, sizeof *f);
-        if (!f)
-                abort();
-        f->key.run = r;
-        f->key.node = id->node;
-        f->key.epoch = id->epoch;
-        f->key.attempt = id->attempt;
-        r->refs++;
-        HASH_ADD(hh, r->rt->in_flight, key, sizeof f->key, f);
-}
-
-static void flight_end(struct in_flight *f)
-{
-        struct live_run *r = f->key.run;
-        HASH_DELETE(hh, r->rt->in_flight, f);
-        free(f);
-        run_unref(r);
-}
-
 static void on_executor(void *user, const struct executor_event *x)
 {
         struct runtime *rt = user;
@@ -52,9 +16,7 @@ static void on_executor(void *user, const struct executor_event *x)
         if (x->kind != EXECUTOR_ENDED || rt->failed)
                 return;
         batch_forget(batch_open(rt), r, &x->id);
-        struct in_flight *f = flight_of(r, &x->id);
-        if (f)
-                flight_end(f);
+        start_ended(r, &x->id);
         starts_pump(rt);
 }
 
@@ -97,114 +59,16 @@ bool executor_ready(struct runtime *rt, struct error *e)
         return error_wrap(e, "starting the %s executor", rt->o.executor->name);
 }
 
-/* ---- starts ---- */
-
-static void queue_start(struct batch *b, struct live_run *r, const struct action *x)
-{
-        struct runtime *rt = r->rt;
-        struct queued_start *q = calloc(1, sizeof *q);
-        if (!q)
-                abort();
-        *q = (struct queued_start){.run = r, .batch = b, .action = *x};
-        r->refs++;
-        b->refs++;
-        *rt->queue_end = q;
-        rt->queue_end = &q->next;
-}
-
-static void start_free(struct queued_start *q)
-{
-        run_unref(q->run);
-        batch_unref(q->batch);
-        free(q);
-}
-
-static struct attempt_id id_of(const struct live_run *r, const struct action *x)
-{
-        return (struct attempt_id){str_from(r->uid), x->node, x->epoch, x->attempt};
-}
-
-static void note_image(struct live_run *r, const struct task_spec *spec)
-{
-        struct runtime *rt = r->rt;
-        struct str notice = rt->o.executor->notice(rt->executor);
-        if (notice.n && !r->warned && rt->note) {
-                r->warned = true;
-                rt->note(rt->note_user, str_from(r->uid), notice);
-        }
-        if (r->noted || !spec->image.n || !rt->note || strcmp(rt->o.executor->name, "process") != 0)
-                return;
-        r->noted = true;
-        rt->note(rt->note_user, str_from(r->uid), STR("the steps run as processes of this machine: their images are not used"));
-}
-
-void starts_pump(struct runtime *rt)
-{
-        struct error e;
-        while (rt->queue && HASH_COUNT(rt->in_flight) < rt->slots && !rt->failed) {
-                struct queued_start *q = rt->queue;
-                struct attempt_id id = id_of(q->run, &q->action);
-                if (q->run->engine && !flight_of(q->run, &id)) {
-                        if (!executor_ready(rt, &e)) {
-                                rt_fail(rt, &e);
-                                return;
-                        }
-                        note_image(q->run, q->action.spec);
-                        if (rt->o.executor->start(rt->executor, &id, q->action.spec, &e))
-                                flight_add(q->run, &id);
-                        else if (e.kind == ERROR_BUSY)
-                                return; /* again when something has ended */
-                        else {
-                                rt_fail(rt, &e);
-                                return;
-                        }
-                }
-                rt->queue = q->next;
-                if (!rt->queue)
-                        rt->queue_end = &rt->queue;
-                start_free(q);
-        }
-}
-
-void starts_drop(struct runtime *rt)
-{
-        while (rt->queue) {
-                struct queued_start *q = rt->queue;
-                rt->queue = q->next;
-                start_free(q);
-        }
-        rt->queue_end = &rt->queue;
-        struct in_flight *f, *next;
-        HASH_ITER(hh, rt->in_flight, f, next)
-                flight_end(f);
-}
-
-/* True: it had not been handed over yet, and never will be. */
-static bool unqueue(struct runtime *rt, const struct live_run *r, const struct action *x)
-{
-        for (struct queued_start **at = &rt->queue; *at; at = &(*at)->next) {
-                struct queued_start *q = *at;
-                if (q->run != r || q->action.node != x->node || q->action.epoch != x->epoch || q->action.attempt != x->attempt)
-                        continue;
-                *at = q->next;
-                if (rt->queue_end == &q->next)
-                        rt->queue_end = at;
-                start_free(q);
-                return true;
-        }
-        return false;
-}
-
 static void stop_attempt(struct live_run *r, const struct action *x)
 {
         struct runtime *rt = r->rt;
         struct error e;
-        if (unqueue(rt, r, x)) {
+        if (start_remove(r, x)) {
                 struct task_outcome o = {.end = TASK_STOPPED, .cpu_us = -1, .rss_max_bytes = -1};
                 rt_step(r, &(struct event){.kind = EVENT_ENDED, .node = x->node, .epoch = x->epoch, .attempt = x->attempt, .outcome = &o}, NULL);
                 return;
         }
-        struct attempt_id id = id_of(r, x);
+        struct attempt_id id = start_id(r, x);
         if (!executor_ready(rt, &e) || !rt->o.executor->stop(rt->executor, &id, &e))
                 rt_fail(rt, &e);
 }
@@ -304,7 +168,8 @@ static void child_create(struct live_run *r, const struct action *x)
         bool ok = w != NULL, renamed;
         if (ok) {
                 struct command run = {.kind = COMMAND_RUN, .document = x->text, .submission = s, .base_name = w->name, .generate_name = w->generate_name,
-                                      .uid = str_from(uid), .parent_run = str_from(r->uid), .parent_node = x->node, .depth = r->fixed.depth + 1};
+                                      .uid = str_from(uid), .parent_run = str_from(r->uid), .parent_node = x->node, .depth = r->fixed.depth + 1,
+                                      .meta = {.owner = r->fixed.meta.owner, .priority = r->fixed.meta.priority}};
                 struct live_run *child;
                 ok = run_create(rt, &run, &child, &renamed, &e);
                 if (ok)
@@ -329,7 +194,7 @@ static void carry_out(struct batch *b, struct live_run *r, const struct action *
 {
         switch (x->kind) {
         case ACTION_START:
-                queue_start(b, r, x);
+                start_add(b, r, x);
                 break;
         case ACTION_STOP:
                 stop_attempt(r, x);
@@ -373,14 +238,14 @@ void catch_up(struct live_run *r)
         engine_pending(r->engine, rt_now(rt), b->arena, &actions, &n);
         for (size_t i = 0; i < n && !rt->failed; i++) {
                 bool known = false;
-                struct attempt_id id = id_of(r, &actions[i]);
+                struct attempt_id id = start_id(r, &actions[i]);
                 if (actions[i].kind == ACTION_START) {
                         if (!executor_ready(rt, &e) || !rt->o.executor->adopt(rt->executor, &id, actions[i].spec, &known, &e)) {
                                 rt_fail(rt, &e);
                                 break;
                         }
                         if (known) {
-                                flight_add(r, &id);
+                                start_adopted(r, &id);
                                 continue;
                         }
                 }

@@ -113,7 +113,9 @@ static void put_run(struct batch *b, struct live_run *r, const struct run_row *r
         struct run_row *copy = arena_alloc_raw(b->arena, sizeof *copy, 16), light = *row;
         light.document = light.options = STR_NONE;
         light.parameters = (struct bindings){0};
+        light.meta = (struct run_meta){0};
         *copy = run_row_copy(&light, b->arena);
+        copy->meta = r->fixed.meta;
         copy->document = r->fixed.document;
         copy->options = r->fixed.options;
         copy->parameters = r->fixed.parameters;
@@ -189,6 +191,7 @@ void run_unref(struct live_run *r)
 {
         if (--r->refs)
                 return;
+        admission_flow_free(r->rt->steps, r->flow);
         engine_free(r->engine);
         workflow_free(r->workflow);
         arena_free(r->arena);

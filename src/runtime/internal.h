@@ -1,6 +1,7 @@
 /* What the files of the runtime share. */
 #pragma once
 #include "engine/engine.h"
+#include "runtime/admission.h"
 #include "runtime/files.h"
 #include "runtime/runtime.h"
 #include <uthash.h>
@@ -20,9 +21,11 @@ struct live_run {
         bool ending;                  /* its final state is in a batch that is not durable */
         bool continuing;              /* in rt->continuing */
         bool noted, warned;           /* images are not used; what the executor has to say: said */
+        bool told;                    /* its row says why its steps wait */
         bool stored;                  /* its row is durable */
         const struct run_row *final;  /* its last row, once that is durable */
         struct live_child { struct live_child *next; char uid[37]; uint32_t node, epoch, attempt; } *children; /* in `arena` */
+        struct admission_flow *flow;  /* its steps; NULL: none has been ordered */
         struct wall wake;
         struct live_run *next_continuing;
         UT_hash_handle hh;
@@ -38,6 +41,7 @@ struct batch {
         uint32_t refs;
         bool hard;
         struct mono began;
+        size_t held_bytes, held_n;    /* it is kept for the sake of starts that wait */
         struct commit_node *nodes; size_t nodes_n, nodes_cap;
         struct batch_slot *map; size_t map_cap;
         const struct run_row **runs; struct live_run **run_of; size_t runs_n, runs_cap;
@@ -56,7 +60,6 @@ struct batch {
         struct error error;
 };
 
-struct queued_start { struct queued_start *next; struct live_run *run; struct batch *batch; struct action action; };
 struct attempt_key { struct live_run *run; uint32_t node, epoch, attempt; };
 struct in_flight { struct attempt_key key; UT_hash_handle hh; };
 struct deferred { struct deferred *next; struct arena *arena; struct command command; command_done *done; void *user; };
@@ -79,7 +82,9 @@ struct runtime {
         bool executor_opening;
         struct live_run *runs, *continuing;
         struct batch *open, *flying;
-        struct queued_start *queue, **queue_end;
+        struct admission *steps;      /* who waits for a free slot, and who has one */
+        size_t held_bytes;
+        uv_timer_t tell;
         struct in_flight *in_flight;
         uint32_t slots;
         struct deferred *deferred, **deferred_end;
@@ -136,10 +141,22 @@ bool reader_ready(struct runtime *rt, struct error *e);
 bool executor_ready(struct runtime *rt, struct error *e);
 void actions_release(struct batch *b);
 void catch_up(struct live_run *r);
-void starts_pump(struct runtime *rt);
-void starts_drop(struct runtime *rt);
 void child_note(struct live_run *parent, struct str uid, uint32_t node, uint32_t epoch, uint32_t attempt);
 void child_run_ended(struct runtime *rt, const struct run_row *row);
+
+/* starts.c */
+bool starts_open(struct runtime *rt, struct error *e);
+void starts_close(struct runtime *rt);
+struct attempt_id start_id(const struct live_run *r, const struct action *x);
+/* What waits keeps no more of its batch than fits; the rest is resolved again when its turn comes. */
+void start_add(struct batch *b, struct live_run *r, const struct action *x);
+bool start_remove(struct live_run *r, const struct action *x); /* true: it had not been handed over yet, and never will be */
+void start_adopted(struct live_run *r, const struct attempt_id *id);
+void start_ended(struct live_run *r, const struct attempt_id *id);
+void starts_pump(struct runtime *rt);
+void starts_forget(struct live_run *r); /* what waits of it */
+void starts_drop(struct runtime *rt);
+void starts_tell(struct runtime *rt);    /* soon: in the runs' rows, why their steps wait */
 
 /* commands.c */
 void command_now(struct runtime *rt, const struct command *c, command_done *done, void *user);

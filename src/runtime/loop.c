@@ -378,7 +378,6 @@ bool runtime_open(const struct runtime_options *o, struct uv_loop_s *loop, struc
         rt->o.folder = arena_str(rt->arena, o->folder);
         rt->o.self_exe = arena_str(rt->arena, o->self_exe);
         rt->loop = loop;
-        rt->queue_end = &rt->queue;
         rt->deferred_end = &rt->deferred;
         const int64_t *n = o->settings->number;
         rt->engine = (struct engine_settings){.nodes_max = (uint32_t)n[SET_NODES_MAX], .depth_max = (uint32_t)n[SET_DEPTH_MAX], .items_max = (uint32_t)n[SET_ITEMS_MAX],
@@ -386,7 +385,8 @@ bool runtime_open(const struct runtime_options *o, struct uv_loop_s *loop, struc
                                               .value_bytes_max = (size_t)n[SET_VALUE_BYTES_MAX], .step_nodes_max = (uint32_t)n[SET_STEP_NODES_MAX]};
         rt->slots = strcmp(o->executor->name, "null") == 0 ? rt->engine.window : (uint32_t)n[SET_SLOTS];
         struct store_settings ss = runtime_store_settings(rt->o.folder, o->settings, true, rt->arena);
-        if (!o->store->open(&ss, &rt->store, e)) {
+        if (!starts_open(rt, e) || !o->store->open(&ss, &rt->store, e)) {
+                admission_free(rt->steps);
                 arena_free(rt->arena);
                 free(rt);
                 return false;
@@ -396,8 +396,9 @@ bool runtime_open(const struct runtime_options *o, struct uv_loop_s *loop, struc
         uv_idle_init(loop, &rt->idle);
         uv_timer_init(loop, &rt->timer);
         uv_timer_init(loop, &rt->soft);
+        uv_timer_init(loop, &rt->tell);
         uv_async_init(loop, &rt->committed, on_committed);
-        rt->prepare.data = rt->check.data = rt->idle.data = rt->timer.data = rt->soft.data = rt->committed.data = rt;
+        rt->prepare.data = rt->check.data = rt->idle.data = rt->timer.data = rt->soft.data = rt->tell.data = rt->committed.data = rt;
         uv_prepare_start(&rt->prepare, on_prepare);
         uv_check_start(&rt->check, on_check);
         uv_mutex_init(&rt->lock);
@@ -495,7 +496,7 @@ void runtime_close(struct runtime *rt)
         batch_unref(rt->open);
         batch_unref(rt->flying);
         uv_handle_t *handles[] = {(uv_handle_t *)&rt->prepare, (uv_handle_t *)&rt->check, (uv_handle_t *)&rt->idle, (uv_handle_t *)&rt->timer,
-                                  (uv_handle_t *)&rt->soft, (uv_handle_t *)&rt->committed};
+                                  (uv_handle_t *)&rt->soft, (uv_handle_t *)&rt->tell, (uv_handle_t *)&rt->committed};
         for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
                 uv_close(handles[i], NULL);
         while (uv_run(rt->loop, UV_RUN_DEFAULT) != 0) { /* again, when somebody had asked the loop to stop; the caller closes its own handles first */
@@ -510,6 +511,7 @@ void runtime_close(struct runtime *rt)
         rt->o.store->close(rt->store);
         uv_mutex_destroy(&rt->lock);
         uv_cond_destroy(&rt->wanted);
+        starts_close(rt);
         arena_free(rt->arena);
         free(rt);
 }

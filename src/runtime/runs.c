@@ -43,6 +43,7 @@ static struct live_run *run_add(struct runtime *rt, struct str uid)
 void run_drop(struct live_run *r)
 {
         HASH_DELETE(hh, r->rt->runs, r);
+        starts_forget(r);
         engine_free(r->engine);
         r->engine = NULL;
         r->wake = (struct wall){0};
@@ -210,6 +211,8 @@ bool run_create(struct runtime *rt, const struct command *c, struct live_run **r
         r->fixed.language = str_from(r->dialect->name);
         r->fixed.display_name = arena_str(r->arena, s.display_name.n ? s.display_name : w->display_name.n ? w->display_name : w->name);
         r->fixed.parameters = bindings_copy(&w->parameters, r->arena);
+        struct run_row meta = run_row_copy(&(struct run_row){.meta = c->meta}, r->arena);
+        r->fixed.meta = meta.meta;
         r->engine = engine_new(w, &r->fixed, runtime_artifact_root(rt->o.folder, str_from(r->uid), r->arena), &rt->engine);
         rt_step(r, &(struct event){.kind = EVENT_BEGIN}, NULL);
         *ret = r;
@@ -294,6 +297,7 @@ bool run_load(struct runtime *rt, struct str uid, bool final, struct live_run **
         r->fixed.uid = str_from(r->uid);
         r->suspended = row.suspended;
         r->stored = true;
+        r->told = row.reason.n > 0;
         struct submission s;
         ok = submission_decode(r->fixed.options, scratch, &s, e);
         if (ok) {
@@ -313,6 +317,8 @@ bool run_load(struct runtime *rt, struct str uid, bool final, struct live_run **
         if (!run_state_final(engine_state(r->engine))) {
                 rt_step(r, &(struct event){.kind = EVENT_BEGIN}, NULL);
                 catch_up(r);
+                if (r->told)
+                        starts_tell(rt);
         }
         *ret = r;
         return true;
