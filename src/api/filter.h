@@ -13,7 +13,7 @@ struct filter_key {
         const struct filter_word *words;  /* NULL: none; ends in a row without word */
 };
 
-enum { FILTER_BYTES_MAX = 64 * 1024, FILTER_PREDICATES_MAX = 32, FILTER_VALUES_MAX = 200 };
+enum { FILTER_BYTES_MAX = 64 * 1024, FILTER_PREDICATES_MAX = 32, FILTER_VALUES_MAX = 64 };
 
 /* `text`: JSON as {"predicates": [{"operation": "EQUALS", "key": "name", "string_value": "x"}]}, possibly encoded once more, by % or as a JSON
  * string. Adds to `ret` (an array in `a`). ERROR_INVALID says which predicate is wrong and what there is. */

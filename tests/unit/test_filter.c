@@ -126,7 +126,7 @@ static void test_wrong(void **state)
         for (int i = 0; i < FILTER_VALUES_MAX; i++)
                 buf_add_c(&b, ",\"x\"");
         buf_add_c(&b, "]}}]}");
-        refused(b.p, "more than 200 values");
+        refused(b.p, "more than 64 values");
         buf_free(&b);
 }
 

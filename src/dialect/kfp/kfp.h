@@ -227,6 +227,9 @@ bool kfp_cache_key(const struct site *s, const struct task_spec *spec, struct st
 
 /* status.c */
 void kfp_write_status(const struct workflow *w, const struct run_row *run, const struct node_row *nodes, size_t n, struct buf *out);
+/* The document as a message shows it: the bare map, or with the platform document beside it. */
+struct value kfp_spec_of_document(struct str text, struct str language, struct arena *a);
+#define KFP_LABEL_ROOT "pipelines.kubeflow.org/pipeline_root" /* of a run: its pipeline_root */
 struct str kfp_run_outputs(const struct workflow *w, const struct run_row *run, const struct node_row *nodes, size_t n, struct arena *a);
 
 extern const struct language kfp_language;

@@ -1,6 +1,7 @@
 /* A run as KFP's v2beta1 API writes it, and its outputs. */
 #include "dialect/kfp/kfp.h"
 #include "text/json.h"
+#include "text/yaml.h"
 
 static const char *run_state(enum run_state s)
 {
@@ -130,6 +131,24 @@ static struct str node_name(const struct node_row *r, struct arena *a)
         return r->name;
 }
 
+/* Which artifacts there are, by name: an artifact's id is where it is kept. */
+static void put_artifacts(struct map_builder *m, const char *key, const struct bindings *b)
+{
+        struct map_builder all = {.arena = m->arena};
+        for (size_t i = 0; i < b->artifacts_n; i++) {
+                struct value_builder ids = {.arena = m->arena};
+                struct map_builder list = {.arena = m->arena};
+                if (i && str_eq(b->artifacts[i].name, b->artifacts[i - 1].name))
+                        continue;
+                for (size_t k = i; k < b->artifacts_n && str_eq(b->artifacts[k].name, b->artifacts[i].name); k++)
+                        value_push(&ids, value_string(b->artifacts[k].uri));
+                map_push(&list, STR("artifact_ids"), value_list(ids.items, ids.n));
+                map_set(&all, b->artifacts[i].name, value_map(list.members, list.n));
+        }
+        if (all.n)
+                map_push(m, str_from(key), value_map(all.members, all.n));
+}
+
 static struct value task_detail(const struct run_row *run, const struct node_row *r, const struct children *c, struct arena *a)
 {
         struct map_builder m = {.arena = a};
@@ -140,11 +159,14 @@ static struct value task_detail(const struct run_row *run, const struct node_row
         put_time(&m, "start_time", r->started_at);
         put_time(&m, "end_time", r->finished_at);
         map_push(&m, STR("state"), value_string(str_from(node_state(r->state))));
+        map_push(&m, STR("execution_id"), value_string(arena_printf(a, "%u", r->no)));
         map_push(&m, STR("state_history"), state_history(node_state(r->state), r->created_at, r->started_at, r->finished_at, a));
         if (node_state_bad(r->state))
                 map_push(&m, STR("error"), error_value(ERROR_INTERNAL, r->message, a));
         if (r->parent)
                 map_push(&m, STR("parent_task_id"), value_string(task_id(run, r->parent, a)));
+        put_artifacts(&m, "inputs", &r->inputs);
+        put_artifacts(&m, "outputs", &r->outputs);
         if (c->first[r->no])
                 map_push(&m, STR("child_tasks"), child_tasks(run, c, r->no, a));
         return value_map(m.members, m.n);
@@ -168,40 +190,75 @@ static void put_error(struct map_builder *m, const struct run_row *run)
                 map_push(m, STR("error"), error_value(ERROR_INTERNAL, run->message.n ? run->message : STR("the run failed"), a));
 }
 
-/* The bare pipeline, or with its platform document as one map. */
-static struct value pipeline_spec(const struct kfp_workflow *x, struct arena *a)
+struct value kfp_spec_of_document(struct str text, struct str language, struct arena *a)
 {
+        struct value *documents, one;
         struct map_builder m = {.arena = a};
-        if (!x->platform)
-                return *x->spec;
-        map_push(&m, STR("pipeline_spec"), *x->spec);
-        map_push(&m, STR("platform_spec"), *x->platform);
+        const struct dialect *d = dialect_by_name(language);
+        size_t n;
+        if (text.n && text.p[0] == '{' && json_read(text, NULL, a, &one, NULL))
+                return one;
+        if (!yaml_read(text, d ? d->schema : YAML_CORE, NULL, a, &documents, &n, NULL) || !n)
+                return value_map(NULL, 0);
+        if (n < 2 || !str_eq_c(language, "kfp"))
+                return documents[0];
+        map_push(&m, STR("pipeline_spec"), documents[0]);
+        map_push(&m, STR("platform_spec"), documents[1]);
         return value_map(m.members, m.n);
+}
+
+static void put_source(struct map_builder *m, const struct run_row *run)
+{
+        struct map_builder reference = {.arena = m->arena};
+        if (!run->meta.pipeline.n && !run->meta.version.n) {
+                if (run->document.n)
+                        map_push(m, STR("pipeline_spec"), kfp_spec_of_document(run->document, run->language, m->arena));
+                return;
+        }
+        put_text(&reference, "pipeline_id", run->meta.pipeline);
+        put_text(&reference, "pipeline_version_id", run->meta.version);
+        map_push(m, STR("pipeline_version_reference"), value_map(reference.members, reference.n));
+}
+
+static void put_config(struct map_builder *m, const struct run_row *run)
+{
+        struct map_builder config = {.arena = m->arena};
+        struct value labels;
+        if (run->parameters.params_n)
+                map_push(&config, STR("parameters"), parameter_map(&run->parameters, m->arena));
+        if (run->meta.labels.n && json_read(run->meta.labels, NULL, m->arena, &labels, NULL)) {
+                const struct value *root = value_get_c(&labels, KFP_LABEL_ROOT);
+                if (root && root->kind == VALUE_STRING)
+                        put_text(&config, "pipeline_root", root->text);
+        }
+        map_push(m, STR("runtime_config"), value_map(config.members, config.n));
 }
 
 void kfp_write_status(const struct workflow *w, const struct run_row *run, const struct node_row *nodes, size_t n, struct buf *out)
 {
         _cleanup_arena_ struct arena *a = arena_new();
-        struct map_builder m = {.arena = a}, config = m, details = m;
+        struct map_builder m = {.arena = a}, details = m;
         struct value_builder tasks = {.arena = a};
         struct children c = children_of(nodes, n, a);
         map_push(&m, STR("run_id"), value_string(run->uid));
         map_push(&m, STR("display_name"), value_string(run->display_name.n ? run->display_name : run->name));
-        map_push(&m, STR("storage_state"), value_string(STR("AVAILABLE")));
-        if (w && w->document)
-                map_push(&m, STR("pipeline_spec"), pipeline_spec(w->dialect, a));
-        if (run->parameters.params_n)
-                map_push(&config, STR("parameters"), parameter_map(&run->parameters, a));
-        map_push(&m, STR("runtime_config"), value_map(config.members, config.n));
+        put_text(&m, "experiment_id", run->meta.experiment);
+        map_push(&m, STR("storage_state"), value_string(run->meta.archived ? STR("ARCHIVED") : STR("AVAILABLE")));
+        put_text(&m, "description", run->meta.description);
+        put_source(&m, run);
+        put_config(&m, run);
+        put_text(&m, "service_account", run->meta.service_account);
+        put_text(&m, "recurring_run_id", run->meta.recurring);
         put_time(&m, "created_at", run->created_at);
-        put_time(&m, "scheduled_at", run->created_at);
+        put_time(&m, "scheduled_at", run->meta.scheduled_at.us ? run->meta.scheduled_at : run->created_at);
         put_time(&m, "finished_at", run->finished_at);
         map_push(&m, STR("state"), value_string(str_from(run_state(run->state))));
         put_error(&m, run);
         for (size_t i = 0; i < n; i++)
                 value_push(&tasks, task_detail(run, &nodes[i], &c, a));
         map_push(&details, STR("task_details"), value_list(tasks.items, tasks.n));
-        map_push(&m, STR("run_details"), value_map(details.members, details.n));
+        if (nodes)
+                map_push(&m, STR("run_details"), value_map(details.members, details.n));
         map_push(&m, STR("state_history"), state_history(run_state(run->state), run->created_at, run->started_at, run->finished_at, a));
         struct value all = value_map(m.members, m.n);
         json_write(&all, JSON_COMPACT, out);
