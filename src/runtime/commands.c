@@ -159,17 +159,19 @@ static void command_on_run(struct runtime *rt, const struct command *c, const st
 
 /* ---- delete ---- */
 
-struct descendants { struct arena *a; struct str *uids; size_t n, cap; struct str running; bool grew; };
-static bool on_maybe_child(void *user, const struct run_row *row)
+struct descendants { struct arena *a; struct str *uids; size_t n, cap; struct str running; };
+static bool is_below(const struct descendants *d, struct str uid)
+{
+        for (size_t i = 0; i < d->n; i++)
+                if (str_eq(d->uids[i], uid))
+                        return true;
+        return false;
+}
+
+static bool on_child(void *user, const struct run_row *row)
 {
         struct descendants *d = user;
-        bool below = false;
-        for (size_t i = 0; i < d->n; i++) {
-                if (str_eq(d->uids[i], row->uid))
-                        return true;
-                below |= str_eq(d->uids[i], row->parent_run);
-        }
-        if (!below)
+        if (is_below(d, row->uid))
                 return true;
         if (d->n == d->cap) {
                 d->cap *= 2;
@@ -180,32 +182,32 @@ static bool on_maybe_child(void *user, const struct run_row *row)
         d->uids[d->n++] = arena_str(d->a, row->uid);
         if (!run_state_final(row->state))
                 d->running = arena_str(d->a, row->name);
-        return d->grew = true;
-}
-
-struct users { struct descendants *d; bool *kept; struct runtime *rt; struct error *e; };
-static bool on_cached(void *user, const struct node_row *row)
-{
-        struct users *u = user;
-        for (size_t i = 0; row->cached_from.n && i < u->d->n; i++)
-                if (str_starts(row->cached_from, u->d->uids[i]))
-                        u->kept[i] = true;
         return true;
 }
 
-static bool on_user(void *user, const struct run_row *row)
+/* The runs that the first of them made, theirs, and so on. */
+static bool find_descendants(struct runtime *rt, struct descendants *d, struct error *e)
+{
+        for (size_t i = 0; i < d->n; i++) {
+                struct query_value parent = {.type = QUERY_TEXT, .text = d->uids[i]};
+                struct query_predicate p = {STR("parent_run"), QUERY_EQ, &parent, 1};
+                struct query q = {.predicates = &p, .predicates_n = 1, .limit = 1000};
+                struct query_page page;
+                do {
+                        if (!rt->o.store->query_runs(rt->reader, &q, on_child, d, d->a, &page, e))
+                                return false;
+                        q.after = page.next;
+                } while (page.next.n);
+        }
+        return true;
+}
+
+struct users { const struct descendants *d; bool kept; };
+static bool on_user(void *user, struct str run)
 {
         struct users *u = user;
-        for (size_t i = 0; i < u->d->n; i++)
-                if (str_eq(u->d->uids[i], row->uid))
-                        return true;
-        struct store_reader *second; /* a reader is busy while it visits */
-        struct store_settings s = runtime_store_settings(u->rt->o.folder, u->rt->o.settings, false, u->d->a);
-        if (!u->rt->o.store->reader_open(&s, &second, u->e))
-                return false;
-        u->rt->o.store->nodes(second, row->uid, 0, on_cached, u, u->e);
-        u->rt->o.store->reader_close(second);
-        return true;
+        u->kept = !is_below(u->d, run);
+        return !u->kept;
 }
 
 static void command_delete(struct runtime *rt, const struct command *c, const struct run_row *row, command_done *done, void *user)
@@ -220,13 +222,13 @@ static void command_delete(struct runtime *rt, const struct command *c, const st
         struct arena *a = arena_new();
         struct descendants d = {.a = a, .uids = arena_alloc_array(a, sizeof *d.uids, 16), .cap = 16};
         d.uids[d.n++] = row->uid;
-        bool ok = true;
-        do {
-                d.grew = false;
-                ok = rt->o.store->runs(rt->reader, &(struct run_query){0}, on_maybe_child, &d, &e);
-        } while (ok && d.grew);
+        bool ok = find_descendants(rt, &d, &e);
         bool *kept = arena_alloc_array(a, sizeof *kept, d.n);
-        ok = ok && rt->o.store->runs(rt->reader, &(struct run_query){0}, on_user, &(struct users){&d, kept, rt, &e}, &e);
+        for (size_t i = 0; ok && i < d.n; i++) {
+                struct users u = {.d = &d};
+                ok = rt->o.store->cache_users(rt->reader, d.uids[i], on_user, &u, &e);
+                kept[i] = u.kept;
+        }
         if (ok && d.running.n && !c->force)
                 ok = error_set(&e, ERROR_CONFLICT, "run %.*s created the run %.*s, which has not ended; stop that first", STR_FMT(row->name), STR_FMT(d.running));
         if (!ok) {

@@ -21,7 +21,7 @@ struct query_param {
         double real;
 };
 
-enum { QUERY_PARAMS_MAX = 500, QUERY_COUNT_MAX = 10000 };
+enum { QUERY_PARAMS_MAX = 500, QUERY_COUNT_MAX = 1000 };
 struct query_text {
         struct str sql;
         struct query_param params[QUERY_PARAMS_MAX]; /* number 1 is the first */

@@ -6,22 +6,26 @@
 
 /* --- the dialect --- */
 
-/* Every three letters of the part, all of which a name must have: the index knows no order. Shorter parts it cannot find. */
+/* Three letters of the part each, all of which a name must have: the index knows no order. Every other three do, because the names found
+ * are looked at. Shorter parts it cannot find. */
 static bool name_part(const char *column, struct str part, struct arena *a, struct str *ret)
 {
         enum { TRIGRAMS_MAX = 24 };
-        size_t starts[TRIGRAMS_MAX + 3], n = 0;
+        size_t starts[TRIGRAMS_MAX + 4], n = 0;
         if (!str_is_utf8(part))
                 return false;
-        for (size_t i = 0; i < part.n && n < TRIGRAMS_MAX + 2; i++)
+        for (size_t i = 0; i < part.n && n < TRIGRAMS_MAX + 3; i++)
                 if (((uint8_t)part.p[i] & 0xc0) != 0x80)
                         starts[n++] = i;
         if (n < 3)
                 return false;
-        starts[n] = n < TRIGRAMS_MAX + 2 ? part.n : starts[n - 1];
+        if (n == TRIGRAMS_MAX + 3)
+                n--; /* where the last of many begins is where the one before it ends */
+        else
+                starts[n] = part.n;
         struct buf b = BUF(8192);
         buf_addf(&b, "%s : (", column);
-        for (size_t i = 0; i + 3 <= n && starts[i + 3] > starts[i]; i++) {
+        for (size_t i = 0, last = n - 3; i <= last; i += i + 1 == last ? 1 : 2) {
                 buf_add_c(&b, i ? " AND \"" : "\"");
                 for (size_t k = starts[i]; k < starts[i + 3]; k++) {
                         if (part.p[k] == '"')

@@ -59,6 +59,7 @@ CREATE INDEX run_unfinished ON run (id) WHERE state < 4;
 CREATE INDEX run_ns ON run (ns);
 CREATE INDEX run_ns_state ON run (ns, state);
 CREATE INDEX run_state ON run (state);
+CREATE INDEX run_display_name ON run (ns, display_name);
 CREATE INDEX run_pipeline ON run (pipeline) WHERE pipeline <> '';
 CREATE INDEX run_experiment ON run (experiment) WHERE experiment <> '';
 CREATE INDEX run_recurring ON run (recurring) WHERE recurring <> '';
