@@ -287,6 +287,7 @@ static bool start_run(struct run *r)
                 return true;
         r->row.started_at = r->view.started_at = r->now;
         r->row.state = RUN_RUNNING;
+        r->row.reason = STR_NONE;
         r->row.suspended = r->w->suspended;
         r->run_dirty = true;
         if (r->w->shutdown != SHUTDOWN_NONE) {

@@ -108,7 +108,7 @@ static void put_node(struct batch *b, struct live_run *r, const struct node_row 
 }
 
 /* The texts that never change are the run's own: they may be megabytes. */
-static void put_run(struct batch *b, struct live_run *r, const struct run_row *row)
+void batch_run(struct batch *b, struct live_run *r, const struct run_row *row)
 {
         struct run_row *copy = arena_alloc_raw(b->arena, sizeof *copy, 16), light = *row;
         light.document = light.options = STR_NONE;
@@ -142,7 +142,7 @@ void batch_take(struct batch *b, struct live_run *r, const struct delta *d, stru
                         atomic_fetch_add(&r->rt->metrics.nodes_finished[d->nodes[i].state], 1);
         }
         if (d->run)
-                put_run(b, r, d->run);
+                batch_run(b, r, d->run);
         for (size_t i = 0; i < d->cache_n; i++)
                 PUSH(b, cache, (struct commit_cache){arena_str(b->arena, d->cache[i].key), uid, d->cache[i].node, now, bindings_copy(&d->cache[i].outputs, b->arena)});
         for (size_t i = 0; i < d->events_n; i++)

@@ -125,7 +125,7 @@ static void command_on_run(struct runtime *rt, const struct command *c, const st
         struct error e;
         struct live_run *r = run_find(rt, row->uid);
         bool retry = c->kind == COMMAND_RETRY;
-        if (r && r->ending) { /* what it ends with is on its way to disk: then it is a stored run like any other */
+        if (r && (r->ending || r->queued)) { /* what it ends with is on its way to disk: then it is a stored run like any other */
                 defer(rt, c, done, user);
                 return;
         }
@@ -138,7 +138,17 @@ static void command_on_run(struct runtime *rt, const struct command *c, const st
                 done(user, &x);
                 return;
         }
-        if (r && retry) {
+        bool waits = place_waits(rt, row->uid);
+        if (waits && (c->kind == COMMAND_FOLLOW || c->kind == COMMAND_RESUME)) { /* it begins when its turn comes */
+                done(user, &(struct answer){.ok = true, .uid = row->uid, .name = row->name, .state = row->state});
+                return;
+        }
+        if (waits && c->kind == COMMAND_APPROVE) {
+                error_set(&e, ERROR_CONFLICT, "run %.*s has not begun: it %.*s", STR_FMT(row->name), STR_FMT(row->reason));
+                refuse(done, user, &e);
+                return;
+        }
+        if ((r || waits) && retry) {
                 error_set(&e, ERROR_CONFLICT, "run %.*s has not ended; `weft stop %.*s` ends it", STR_FMT(row->name), STR_FMT(row->name));
                 refuse(done, user, &e);
                 return;
@@ -149,6 +159,10 @@ static void command_on_run(struct runtime *rt, const struct command *c, const st
                 return;
         }
         if (step_command(rt, r, c, &e)) {
+                if (waits)
+                        place_end(rt, row->uid);
+                else
+                        place_take(rt, &r->fixed);
                 accepted(rt, r, false, done, user);
                 return;
         }
@@ -240,6 +254,7 @@ static void command_delete(struct runtime *rt, const struct command *c, const st
         struct str remove = STR("");
         for (size_t i = 0; i < d.n; i++) {
                 batch_delete(b, d.uids[i]);
+                place_end(rt, d.uids[i]);
                 remove = arena_printf(a, "%.*s%s%.*s/runs/%.*s", STR_FMT(remove), remove.n ? "\n" : "", STR_FMT(rt->o.folder), STR_FMT(d.uids[i]));
                 if (!kept[i]) /* a run that took its outputs from the cache still needs them */
                         remove = arena_printf(a, "%.*s\n%.*s", STR_FMT(remove), STR_FMT(runtime_artifact_root(rt->o.folder, d.uids[i], a)));

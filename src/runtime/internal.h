@@ -21,6 +21,7 @@ struct live_run {
         bool ending;                  /* its final state is in a batch that is not durable */
         bool continuing;              /* in rt->continuing */
         bool noted, warned;           /* images are not used; what the executor has to say: said */
+        bool queued;                  /* it waits for a place: no engine, and gone when that is durable */
         bool told;                    /* its row says why its steps wait */
         bool stored;                  /* its row is durable */
         const struct run_row *final;  /* its last row, once that is durable */
@@ -82,6 +83,8 @@ struct runtime {
         bool executor_opening;
         struct live_run *runs, *continuing;
         struct batch *open, *flying;
+        struct admission *admitted;   /* runs */
+        struct place *places;
         struct admission *steps;      /* who waits for a free slot, and who has one */
         size_t held_bytes;
         uv_timer_t tell;
@@ -117,6 +120,7 @@ void rt_fail(struct runtime *rt, const struct error *e);
 struct batch *batch_open(struct runtime *rt);
 void batch_unref(struct batch *b);
 void batch_take(struct batch *b, struct live_run *r, const struct delta *d, struct wall now);
+void batch_run(struct batch *b, struct live_run *r, const struct run_row *row);
 void batch_touch(struct batch *b, struct live_run *r);
 bool batch_empty(const struct batch *b);
 bool batch_full(const struct batch *b);
@@ -131,6 +135,7 @@ void run_unref(struct live_run *r);
 bool run_create(struct runtime *rt, const struct command *c, struct live_run **ret, bool *ret_renamed, struct error *e);
 /* From memory or from the store; catches up with the executor. A run that is final is loaded only when `final` is asked for. */
 bool run_load(struct runtime *rt, struct str uid, bool final, struct live_run **ret, struct error *e);
+void run_begin(struct live_run *r); /* one that waited for its place in memory */
 struct live_run *run_find(struct runtime *rt, struct str uid);
 /* By name, uid or prefix of it. */
 bool run_lookup(struct runtime *rt, struct str ref, struct arena *a, struct run_row *ret, struct error *e);
@@ -143,6 +148,18 @@ void actions_release(struct batch *b);
 void catch_up(struct live_run *r);
 void child_note(struct live_run *parent, struct str uid, uint32_t node, uint32_t epoch, uint32_t attempt);
 void child_run_ended(struct runtime *rt, const struct run_row *row);
+
+/* places.c: may a run begin? */
+void places_open(struct runtime *rt);
+void places_close(struct runtime *rt);
+void place_wait(struct runtime *rt, const struct run_row *row);  /* a new run, or one that waited before a restart */
+void place_take(struct runtime *rt, const struct run_row *row);  /* one that is under way; nothing when it has a place */
+bool place_waits(struct runtime *rt, struct str uid);
+void place_end(struct runtime *rt, struct str uid);
+void place_prioritize(struct runtime *rt, struct str uid, int32_t priority); /* its steps, too */
+struct str place_reason(struct runtime *rt, struct str uid, struct arena *a);
+/* Begins those whose turn it is, at most so many. True: there are more. */
+bool places_pump(struct runtime *rt, uint32_t max);
 
 /* starts.c */
 bool starts_open(struct runtime *rt, struct error *e);

@@ -119,14 +119,21 @@ static void runs_ended(struct runtime *rt, struct batch *b)
                 *last = run_row_copy(b->runs[i], r->arena);
                 r->final = last;
         }
+        bool ended = false;
         for (size_t i = 0; i < b->touched_n; i++) {
                 struct live_run *r = b->touched[i];
+                if (r->queued && r->stored && !batch_holds(rt->open, r) && run_find(rt, str_from(r->uid)) == r)
+                        run_drop(r);
                 if (!r->ending || !r->final || !r->engine || batch_holds(rt->open, r))
                         continue;
                 if (r->final->parent_run.n)
                         child_run_ended(rt, r->final);
+                place_end(rt, str_from(r->uid));
                 run_drop(r);
+                ended = true;
         }
+        if (ended && !rt->resuming)
+                places_pump(rt, UINT32_MAX);
 }
 
 static void durable(struct runtime *rt, struct batch *b)
@@ -160,7 +167,9 @@ static void undo(struct runtime *rt, struct batch *b)
         struct str *again = arena_alloc_array(a, sizeof *again, HASH_COUNT(rt->runs) + 1);
         struct live_run *r, *next;
         HASH_ITER(hh, rt->runs, r, next) {
-                if (r->stored)
+                if (!r->stored)
+                        place_end(rt, str_from(r->uid));
+                else if (!r->queued)
                         again[n++] = arena_str(a, str_from(r->uid));
                 run_drop(r);
         }
@@ -385,8 +394,10 @@ bool runtime_open(const struct runtime_options *o, struct uv_loop_s *loop, struc
                                               .value_bytes_max = (size_t)n[SET_VALUE_BYTES_MAX], .step_nodes_max = (uint32_t)n[SET_STEP_NODES_MAX]};
         rt->slots = strcmp(o->executor->name, "null") == 0 ? rt->engine.window : (uint32_t)n[SET_SLOTS];
         struct store_settings ss = runtime_store_settings(rt->o.folder, o->settings, true, rt->arena);
+        places_open(rt);
         if (!starts_open(rt, e) || !o->store->open(&ss, &rt->store, e)) {
                 admission_free(rt->steps);
+                places_close(rt);
                 arena_free(rt->arena);
                 free(rt);
                 return false;
@@ -512,6 +523,7 @@ void runtime_close(struct runtime *rt)
         uv_mutex_destroy(&rt->lock);
         uv_cond_destroy(&rt->wanted);
         starts_close(rt);
+        places_close(rt);
         arena_free(rt->arena);
         free(rt);
 }

@@ -16,6 +16,11 @@ struct resuming {
 static bool on_run(void *user, const struct run_row *row)
 {
         struct resuming *x = user;
+        if (row->state == RUN_QUEUED && !row->started_at.us && !row->parent_run.n) {
+                place_wait(x->rt, row);
+                return true;
+        }
+        place_take(x->rt, row);
         if (x->n == x->cap) {
                 x->cap = x->cap ? x->cap * 2 : 64;
                 x->uids = realloc(x->uids, x->cap * sizeof *x->uids);
@@ -38,20 +43,36 @@ static void step(uv_timer_t *t)
 {
         struct resuming *x = t->data;
         struct runtime *rt = x->rt;
-        for (size_t i = 0; i < RUNS_A_STEP && x->n && !rt->closing && !rt->failed; i++) {
+        for (size_t i = 0; i < RUNS_A_STEP && x->at < x->n && !rt->closing && !rt->failed; i++) {
                 struct live_run *r;
                 struct error e;
-                struct str uid = x->uids[--x->n]; /* they come newest first: the oldest go on first */
+                struct str uid = x->uids[x->at++];
                 if (!run_load(rt, uid, false, &r, &e) && e.kind != ERROR_CONFLICT && x->note)
                         x->note(x->user, uid, str_from(e.text));
         }
+        bool more = x->at < x->n || places_pump(rt, RUNS_A_STEP);
         rt_turn(rt);
-        if (x->n && !rt->closing && !rt->failed)
+        if (more && !rt->closing && !rt->failed)
                 return;
         uv_timer_stop(t);
         if (rt->resuming == t)
                 rt->resuming = NULL;
         uv_close((uv_handle_t *)t, closed);
+}
+
+/* Oldest first, without their documents. */
+static bool find_all(struct resuming *x, struct error *e)
+{
+        const struct query_value ends = {.type = QUERY_NUMBER, .number = RUN_SUCCEEDED};
+        const struct query_predicate unfinished = {.key = STR("state"), .op = QUERY_LT, .values = &ends, .values_n = 1};
+        struct query q = {.kind = RECORD_RUN, .predicates = &unfinished, .predicates_n = 1, .limit = 1000};
+        struct query_page page;
+        do {
+                if (!x->rt->o.store->query_runs(x->rt->reader, &q, on_run, x, x->arena, &page, e))
+                        return false;
+                q.after = page.next;
+        } while (q.after.n);
+        return true;
 }
 
 bool runtime_resume(struct runtime *rt, runtime_note *note, void *user, struct error *e)
@@ -60,14 +81,13 @@ bool runtime_resume(struct runtime *rt, runtime_note *note, void *user, struct e
         if (!x)
                 abort();
         *x = (struct resuming){.rt = rt, .arena = arena_new(), .note = note, .user = user};
-        struct run_query q = {.unfinished = true};
-        bool ok = reader_ready(rt, e) && rt->o.store->runs(rt->reader, &q, on_run, x, e);
+        bool ok = reader_ready(rt, e) && find_all(x, e);
         uv_timer_init(rt->loop, &x->timer);
         x->timer.data = x;
         rt->resuming = &x->timer;
         uv_timer_start(&x->timer, step, 0, 1);
         if (!ok)
-                x->n = 0;
+                x->n = x->at;
         return ok;
 }
 

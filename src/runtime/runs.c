@@ -178,6 +178,23 @@ static bool parameters_fit(struct runtime *rt, const struct bindings *b, struct 
         return true;
 }
 
+void run_begin(struct live_run *r)
+{
+        r->queued = false;
+        r->engine = engine_new(r->workflow, &r->fixed, runtime_artifact_root(r->rt->o.folder, str_from(r->uid), r->arena), &r->rt->engine);
+        rt_step(r, &(struct event){.kind = EVENT_BEGIN}, NULL);
+}
+
+static void store_queued(struct live_run *r)
+{
+        struct batch *b = batch_open(r->rt);
+        struct run_row row = r->fixed;
+        row.reason = place_reason(r->rt, str_from(r->uid), b->arena);
+        batch_touch(b, r);
+        batch_run(b, r, &row);
+        b->hard = true;
+}
+
 bool run_create(struct runtime *rt, const struct command *c, struct live_run **ret, bool *ret_renamed, struct error *e)
 {
         char uid[37];
@@ -213,8 +230,14 @@ bool run_create(struct runtime *rt, const struct command *c, struct live_run **r
         r->fixed.parameters = bindings_copy(&w->parameters, r->arena);
         struct run_row meta = run_row_copy(&(struct run_row){.meta = c->meta}, r->arena);
         r->fixed.meta = meta.meta;
-        r->engine = engine_new(w, &r->fixed, runtime_artifact_root(rt->o.folder, str_from(r->uid), r->arena), &rt->engine);
-        rt_step(r, &(struct event){.kind = EVENT_BEGIN}, NULL);
+        r->queued = true;
+        place_wait(rt, &r->fixed);
+        if (r->fixed.parent_run.n)
+                run_begin(r);
+        else if (!rt->resuming)
+                places_pump(rt, UINT32_MAX);
+        if (r->queued)
+                store_queued(r);
         *ret = r;
         return true;
 }
@@ -314,7 +337,8 @@ bool run_load(struct runtime *rt, struct str uid, bool final, struct live_run **
                 return false;
         }
         r->ending = false;
-        if (!run_state_final(engine_state(r->engine))) {
+        if (!run_state_final(engine_state(r->engine)) && !place_waits(rt, uid)) {
+                place_take(rt, &r->fixed);
                 rt_step(r, &(struct event){.kind = EVENT_BEGIN}, NULL);
                 catch_up(r);
                 if (r->told)

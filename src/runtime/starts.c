@@ -38,8 +38,10 @@ static bool one_exception(struct runtime *rt, const struct value *v, struct erro
         if (!name)
                 return error_set(e, ERROR_USAGE, "an entry is a map that names a \"user\", a \"namespace\" or a \"pipeline\"");
         int64_t n;
-        if (value_to_i64(value_get_c(v, "steps"), &n))
+        if (value_get_c(v, "steps") && value_to_i64(value_get_c(v, "steps"), &n))
                 admission_except(rt->steps, kind, name->text, (uint32_t)n);
+        if (value_get_c(v, "runs") && value_to_i64(value_get_c(v, "runs"), &n))
+                admission_except(rt->admitted, kind, name->text, (uint32_t)n);
         return true;
 }
 
