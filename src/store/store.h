@@ -31,6 +31,8 @@ struct commit {
 
 struct store_settings {
         struct str path;           /* SQLite: the database file */
+        struct str url;            /* PostgreSQL: a connection string; empty: the store is SQLite */
+        uint64_t epoch;            /* PostgreSQL with several servers: of the writer's lease, checked by every commit; 0: there are no others */
         size_t value_bytes_max;    /* 0: 1 MiB */
         size_t run_bytes_max;      /* 0: 64 MiB of values a run */
         bool create;
@@ -120,5 +122,5 @@ struct store_ops {
         /* Runs deleted by commits after `after`, in order. *ret_too_old: some of their tombstones are gone; start over with what exists. */
         bool (*deleted)(struct store_reader *, uint64_t after, tombstone_visitor *, void *user, bool *ret_too_old, struct error *e);
 };
-extern const struct store_ops store_sqlite;
+extern const struct store_ops store_sqlite, store_postgres;
 /* store/faulty.h wraps another store and fails the operation it is told to: for tests. */

@@ -1,10 +1,10 @@
-"""Turns the numbered SQL files into one C table, in order: embed.py OUTPUT FILE.sql…"""
+"""Turns the numbered SQL files into one C table, in order: embed.py OUTPUT STORE FILE.sql… where STORE is sqlite or postgres."""
 import os
 import sys
 
-output, files = sys.argv[1], sorted(sys.argv[2:], key=os.path.basename)
+output, store, files = sys.argv[1], sys.argv[2], sorted(sys.argv[3:], key=os.path.basename)
 with open(output, "w", encoding="utf-8") as out:
-    out.write('#include "store/sqlite.h"\n\nconst struct migration sqlite_schema[] = {\n')
+    out.write(f'#include "store/{store}.h"\n\nconst struct migration {store}_schema[] = {{\n')
     for number, path in enumerate(files, 1):
         name = os.path.basename(path)
         if int(name.split("_")[0]) != number:
@@ -16,4 +16,4 @@ with open(output, "w", encoding="utf-8") as out:
                 if code:
                     out.write('         "' + code.replace("\\", "\\\\").replace('"', '\\"') + '\\n"\n')
         out.write("        },\n")
-    out.write(f"}};\nconst int sqlite_schema_n = {len(files)};\n")
+    out.write(f"}};\nconst int {store}_schema_n = {len(files)};\n")
