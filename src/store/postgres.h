@@ -128,7 +128,7 @@ enum { PG_INLINE_MAX = 256, PG_REFERENCE = 0x7f };
 
 /* Made once, and for good. */
 struct pg_texts {
-        char *run_columns, *node_columns; /* as selected */
+        char *run_columns, *run_columns_brief, *node_columns; /* as selected; brief: without document, options, globals and outputs */
         char *run_put, *node_put, *history;
 };
 const struct pg_texts *pg_texts(void);
@@ -164,6 +164,13 @@ bool postgres_metrics(struct store_reader *, struct str run, metric_visitor *, v
 bool postgres_cache(struct store_reader *, struct str after, uint32_t limit, cache_visitor *, void *user, struct error *e);
 bool postgres_changes(struct store_reader *, uint64_t after, uint32_t limit, change_visitor *, void *user, bool *ret_too_old, struct error *e);
 bool postgres_counts(struct store_reader *, struct store_counts *ret, struct error *e);
+
+bool postgres_cache_users(struct store_reader *, struct str run, uid_visitor *, void *user, struct error *e);
+bool postgres_query_runs(struct store_reader *, const struct query *, run_visitor *, void *user, struct arena *a, struct query_page *ret, struct error *e);
+bool postgres_query_records(struct store_reader *, const struct query *, record_visitor *, void *user, struct arena *a, struct query_page *ret, struct error *e);
+/* A snapshot for an operation of several statements, over a connection that is made anew when it has broken. */
+bool pg_begin_read(struct store_reader *r, struct error *e);
+bool pg_end_read(struct store_reader *r, bool good); /* returns `good` */
 
 /* Column list of a record as selected, and one row of it. */
 extern const char *const pg_record_columns;

@@ -10,7 +10,7 @@ enum { PIECE = 500, RECONNECT_US = 2 * US_PER_S };
 static const char begin_text[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /* The connection may have broken since the last operation: that shows here, where beginning again is harmless. */
-static bool begin(struct store_reader *r, struct error *e)
+bool pg_begin_read(struct store_reader *r, struct error *e)
 {
         struct error own;
         if (!pg_broken(&r->c) && pg_run(&r->c, begin_text, "reading", &own))
@@ -18,7 +18,7 @@ static bool begin(struct store_reader *r, struct error *e)
         return pg_reconnect(&r->c, RECONNECT_US, e) && pg_run(&r->c, begin_text, "reading", e);
 }
 
-static bool end(struct store_reader *r, bool good)
+bool pg_end_read(struct store_reader *r, bool good)
 {
         if (!pg_broken(&r->c) && PQtransactionStatus(r->c.db) != PQTRANS_IDLE)
                 pg_run(&r->c, "ROLLBACK", "reading", NULL);
@@ -109,12 +109,12 @@ static bool in_pieces(struct store_reader *r, struct str run, bool history, uint
 
 bool postgres_nodes(struct store_reader *r, struct str run, uint64_t changed_after, node_visitor *visit, void *user, struct error *e)
 {
-        return begin(r, e) && end(r, in_pieces(r, run, false, changed_after, visit, user, e));
+        return pg_begin_read(r, e) && pg_end_read(r, in_pieces(r, run, false, changed_after, visit, user, e));
 }
 
 bool postgres_history(struct store_reader *r, struct str run, node_visitor *visit, void *user, struct error *e)
 {
-        return begin(r, e) && end(r, in_pieces(r, run, true, 0, visit, user, e));
+        return pg_begin_read(r, e) && pg_end_read(r, in_pieces(r, run, true, 0, visit, user, e));
 }
 
 static bool one_node(struct store_reader *r, struct str run, uint32_t no, struct arena *a, bool *ret_found, struct node_row *ret, struct error *e)
@@ -137,7 +137,7 @@ static bool one_node(struct store_reader *r, struct str run, uint32_t no, struct
 
 bool postgres_node(struct store_reader *r, struct str run, uint32_t no, struct arena *a, bool *ret_found, struct node_row *ret, struct error *e)
 {
-        return begin(r, e) && end(r, one_node(r, run, no, a, ret_found, ret, e));
+        return pg_begin_read(r, e) && pg_end_read(r, one_node(r, run, no, a, ret_found, ret, e));
 }
 
 /* --- events --- */
@@ -168,7 +168,7 @@ static bool all_events(struct store_reader *r, struct str run, event_visitor *vi
 
 bool postgres_events(struct store_reader *r, struct str run, event_visitor *visit, void *user, struct error *e)
 {
-        return begin(r, e) && end(r, all_events(r, run, visit, user, e));
+        return pg_begin_read(r, e) && pg_end_read(r, all_events(r, run, visit, user, e));
 }
 
 /* --- runs --- */
@@ -237,7 +237,7 @@ static bool runs_named(struct store_reader *r, const struct run_query *query, ru
 
 bool postgres_runs(struct store_reader *r, const struct run_query *query, run_visitor *visit, void *user, struct error *e)
 {
-        return begin(r, e) && end(r, runs_named(r, query, visit, user, e));
+        return pg_begin_read(r, e) && pg_end_read(r, runs_named(r, query, visit, user, e));
 }
 
 /* --- the cache --- */
@@ -402,7 +402,7 @@ static bool runs_deleted(struct store_reader *r, uint64_t after, tombstone_visit
 
 bool postgres_deleted(struct store_reader *r, uint64_t after, tombstone_visitor *visit, void *user, bool *ret_too_old, struct error *e)
 {
-        return begin(r, e) && end(r, runs_deleted(r, after, visit, user, ret_too_old, e));
+        return pg_begin_read(r, e) && pg_end_read(r, runs_deleted(r, after, visit, user, ret_too_old, e));
 }
 
 static bool all_changes(struct store_reader *r, uint64_t after, uint32_t limit, change_visitor *visit, void *user, bool *ret_too_old, struct error *e)
@@ -431,7 +431,7 @@ static bool all_changes(struct store_reader *r, uint64_t after, uint32_t limit, 
 
 bool postgres_changes(struct store_reader *r, uint64_t after, uint32_t limit, change_visitor *visit, void *user, bool *ret_too_old, struct error *e)
 {
-        return begin(r, e) && end(r, all_changes(r, after, limit, visit, user, ret_too_old, e));
+        return pg_begin_read(r, e) && pg_end_read(r, all_changes(r, after, limit, visit, user, ret_too_old, e));
 }
 
 bool postgres_counts(struct store_reader *r, struct store_counts *ret, struct error *e)

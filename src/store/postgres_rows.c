@@ -127,18 +127,29 @@ static char *history_text(void)
         return finish(&b);
 }
 
-static char *columns_text(const char *keys, const struct field *fields, size_t n)
+static char *columns_text(const char *keys, const struct field *fields, size_t n, bool brief)
 {
+        static const char *const large[] = {"document", "options", "globals", "outputs"};
         struct buf b = BUF(16384);
-        buf_addf(&b, "%s, seq", keys);
-        add_columns(&b, fields, n);
+        const char *table = fields == run_fields ? "run." : "";
+        buf_addf(&b, "%s%s, %sseq", table, keys, table);
+        for (size_t i = 0; i < n; i++) {
+                bool left_out = false;
+                for (size_t k = 0; brief && k < sizeof large / sizeof *large; k++)
+                        left_out = left_out || strcmp(large[k], fields[i].column) == 0;
+                if (left_out)
+                        buf_add_c(&b, ", NULL::bytea");
+                else
+                        buf_addf(&b, ", %s%s", table, fields[i].column);
+        }
         return finish(&b);
 }
 
 static struct pg_texts texts;
 static void make_texts(void)
 {
-        texts = (struct pg_texts){.run_columns = columns_text("id", run_fields, RUN_FIELDS), .node_columns = columns_text("run, no", node_fields, NODE_FIELDS),
+        texts = (struct pg_texts){.run_columns = columns_text("id", run_fields, RUN_FIELDS, false), .run_columns_brief = columns_text("id", run_fields, RUN_FIELDS, true),
+                                  .node_columns = columns_text("run, no", node_fields, NODE_FIELDS, false),
                                   .run_put = put_text("run", 1, "id", run_fields, RUN_FIELDS), .node_put = put_text("node", 2, "run, no", node_fields, NODE_FIELDS),
                                   .history = history_text()};
 }

@@ -3,6 +3,7 @@
  * First every statement's arrays are filled, which may ask for numbers of runs and values that are not known yet; then all is sent without
  * waiting, and the answers are read. Of several rows with one key in a batch the last counts: ON CONFLICT may meet a key only once. */
 #include "store/postgres.h"
+#include <math.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <uthash.h>
@@ -134,8 +135,8 @@ static bool put_metrics(struct store *s, struct batch *b, const struct commit *c
         for (size_t i = c->metrics_n; i-- > 0 && good;) {
                 const struct commit_metric *m = &c->metrics[i];
                 int64_t run;
-                if (again(s, &all, arena_printf(s->scratch, "%.*s %.*s", STR_FMT(m->run), STR_FMT(m->name))))
-                        continue;
+                if (isnan(m->value) || again(s, &all, arena_printf(s->scratch, "%.*s %.*s", STR_FMT(m->run), STR_FMT(m->name))))
+                        continue; /* NaN has no place in an order; the outputs that it came from still say it */
                 good = find_run(s, m->run, "a metric", &run, e);
                 pg_add_int8(p, 0, run);
                 pg_add_text(p, 1, m->name);

@@ -19,7 +19,7 @@ static int setup(void **state)
 {
         struct fixture *f = calloc(1, sizeof *f);
         struct error e = {0};
-        store_place_make(&f->place);
+        store_place_make_for(ops, &f->place);
         f->settings = store_place_settings(&f->place);
         f->settings.unsafe_no_sync = true;
         f->s = suite_open(ops, &f->settings);

@@ -11,8 +11,10 @@ int store_suite(const struct store_ops *ops);
 int store_lists_suite(const struct store_ops *ops); /* records, lists, metrics, changes */
 
 /* A folder of its own for each test, removed afterwards. */
-struct store_place { char folder[64], path[96]; };
+struct store_place { char folder[64], path[96], url[512]; }; /* url: PostgreSQL, a schema in the database that $WEFT_TEST_POSTGRES names; empty: SQLite */
 void store_place_make(struct store_place *p);
+/* The same for this back end. */
+void store_place_make_for(const struct store_ops *ops, struct store_place *p);
 void store_place_remove(const struct store_place *p);
 struct store_settings store_place_settings(const struct store_place *p);
 

@@ -134,6 +134,8 @@ CREATE TABLE node (
         PRIMARY KEY (run, no)
 );
 CREATE INDEX node_seq ON node (run, seq);
+-- Who uses the outputs of a run; "uid/number".
+CREATE INDEX node_cached ON node (cached_from) WHERE cached_from IS NOT NULL;
 
 -- Rows of earlier epochs, as they were.
 CREATE TABLE history (LIKE node);
