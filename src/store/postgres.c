@@ -69,6 +69,12 @@ bool pg_error(struct pg *c, const PGresult *r, const char *doing, struct error *
                                           "on as a follower", doing, c->place);
         if (kind == ERROR_CONFLICT && name && strcmp(name, "run_name") == 0)
                 return error_set(e, kind, "a run of this name exists in its namespace: %s choose another name, or delete that run", detail ? detail : "");
+        if (kind == ERROR_CONFLICT && name && strcmp(name, "record_name") == 0) {
+                const char *first = detail ? strstr(detail, ")=(") : NULL;
+                int number = first ? atoi(first + 3) : 0;
+                return error_set(e, kind, "a %s of this name exists already: %s choose another name", number > 0 && number < RECORD_KINDS ? record_kind_name((enum record_kind)number) : "record",
+                                 detail ? detail : "");
+        }
         if (kind == ERROR_CONFLICT)
                 return error_set(e, kind, "%s: it exists already: %s", doing, detail ? detail : words);
         if (kind == ERROR_FULL)

@@ -1,5 +1,4 @@
-/* Lists in pages, as store/query.c builds them. The list and its count are of one snapshot only when there is a count: a page alone is one
- * statement, unless it has long values. */
+/* Lists in pages, as store/query.c builds them. */
 #include <stdlib.h>
 #include "store/postgres.h"
 #include "store/query.h"
@@ -25,7 +24,11 @@ static bool count(struct store_reader *r, const struct query_sql *sql, struct qu
 {
         if (!sql->count.sql.n)
                 return true;
-        _cleanup_result_ PGresult *x = ask(r, &sql->count, "counting", e);
+        _cleanup_arena_ struct arena *a = arena_new();
+        struct query_text *whole = ARENA_NEW(a, struct query_text); /* a sum is of another type than what it adds up */
+        *whole = sql->count;
+        whole->sql = arena_printf(a, "SELECT (%.*s)::int8", STR_FMT(sql->count.sql));
+        _cleanup_result_ PGresult *x = ask(r, whole, "counting", e);
         if (!x)
                 return false;
         ret->total = PQntuples(x) ? (uint64_t)pg_get_int8(x, 0, 0) : 0;
