@@ -182,6 +182,10 @@ static enum MHD_Result queue(struct exchange *x)
         struct MHD_Response *m = NULL;
         int status = r->answer.status ? r->answer.status : 200;
         if (r->answer.stream) {
+                if (r->answer.stream->events) {
+                        r->answer.type = "text/event-stream";
+                        request_set_header(r, "X-Accel-Buffering", STR("no")); /* proxies of that family would hold events back */
+                }
                 m = stream_response(x, r->answer.stream);
                 r->answer.stream = m ? NULL : r->answer.stream;
         } else if (r->answer.fd >= 0) {
@@ -229,6 +233,13 @@ void exchange_run(struct exchange *x)
                 return;
         }
         x->r.route->handle(&x->r);
+        if (x->r.answer.stream && atomic_load(&x->api->streams_open) >= (uint64_t)x->api->o.settings->number[SET_API_STREAMS_MAX]) {
+                if (x->r.answer.stream->close)
+                        x->r.answer.stream->close(x->r.answer.stream);
+                x->r.answer.stream = NULL;
+                error_set(&e, ERROR_BUSY, "as many live streams are open as may be (api.streams_max); try again later");
+                request_fail(&x->r, &e);
+        }
         if (x->r.answer.body.overflow) {
                 error_set(&e, ERROR_LIMIT, "the answer is larger than %zu bytes: ask for less at a time", x->r.answer.body.max);
                 request_fail(&x->r, &e);

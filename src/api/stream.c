@@ -7,11 +7,12 @@
  * L3  Streams of everything are woken at most every LIST_PERIOD_MS, however many commits there are.
  * L4  All of this is under one lock, which nobody holds while reading the store. */
 #include "api/internal.h"
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 16384, NEXT_BYTES_MAX = 4 << 20, LIST_PERIOD_MS = 100, PULSE_MS = 15000 };
+enum { PIECE_BYTES = 16384, NEXT_BYTES_MAX = 4 << 20, LIST_PERIOD_MS = 100 };
 
 struct stream {
         struct streams *all;
@@ -20,6 +21,7 @@ struct stream {
         struct MHD_Connection *connection;
         struct buf out;
         size_t sent;
+        int fd;                      /* of the connection */
         bool suspended, woken, ended, pulse;
         int watch;
         char run[40];
@@ -35,6 +37,7 @@ struct streams {
         uv_poll_t files;
         uv_async_t arm;              /* the first stream is there: the pulse begins */
         int inotify;
+        uint64_t pulse_ms;
         bool lists_armed, closing;
 };
 
@@ -94,12 +97,22 @@ static void on_commit(void *user, const struct commit *c, uint64_t seq)
         pthread_mutex_unlock(&all->lock);
 }
 
+/* A client that went away says nothing more, and a stream with nothing to say would never find out. */
+static bool client_left(const struct stream *t)
+{
+        struct pollfd p = {.fd = t->fd, .events = POLLRDHUP};
+        return t->fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
 static void on_pulse(uv_timer_t *timer)
 {
         struct streams *all = timer->data;
         pthread_mutex_lock(&all->lock);
         for (struct stream *t = all->first; t; t = t->next)
-                if (t->s->events) {
+                if (t->suspended && client_left(t)) { /* suspended: its fields are nobody else's now */
+                        t->ended = true;
+                        wake(t);
+                } else if (t->s->events) {
                         t->pulse = true;
                         wake(t);
                 }
@@ -112,7 +125,7 @@ static void on_arm(uv_async_t *a)
 {
         struct streams *all = a->data;
         if (!all->closing && !uv_is_active((uv_handle_t *)&all->pulse))
-                uv_timer_start(&all->pulse, on_pulse, PULSE_MS, PULSE_MS);
+                uv_timer_start(&all->pulse, on_pulse, all->pulse_ms, all->pulse_ms);
 }
 
 static void on_file(uv_poll_t *p, int status, int events)
@@ -145,12 +158,12 @@ static ssize_t pull(void *user, uint64_t pos, char *to, size_t max)
                 t->sent = 0;
                 pthread_mutex_lock(&t->all->lock);
                 t->woken = false;
-                bool closing = t->all->closing;
+                bool closing = t->all->closing, pulse = t->pulse;
+                t->pulse = false;
                 pthread_mutex_unlock(&t->all->lock);
                 t->ended = closing || !reader || !t->s->next(t->s, reader, &t->out) || t->out.overflow;
-                if (t->pulse && !t->out.n && !t->ended)
+                if (pulse && !t->out.n && !t->ended)
                         buf_add_c(&t->out, ": alive\n\n");
-                t->pulse = false;
         }
         if (t->sent == t->out.n) {
                 if (t->ended)
@@ -196,7 +209,7 @@ static void stream_free(void *user)
         free(t);
 }
 
-/* Takes over `s`, whose memory is its own or its `close`'s to free. NULL: too many. */
+/* Takes over `s`, whose memory is its own or its `close`'s to free. */
 struct MHD_Response *stream_response(struct exchange *x, struct answer_stream *s)
 {
         struct api *api = x->api;
@@ -204,7 +217,8 @@ struct MHD_Response *stream_response(struct exchange *x, struct answer_stream *s
         struct stream *t = calloc(1, sizeof *t);
         if (!t)
                 abort();
-        *t = (struct stream){.all = all, .api = api, .s = s, .connection = x->connection, .out = BUF(NEXT_BYTES_MAX), .watch = -1};
+        const union MHD_ConnectionInfo *i = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *t = (struct stream){.fd = i ? i->connect_fd : -1, .all = all, .api = api, .s = s, .connection = x->connection, .out = BUF(NEXT_BYTES_MAX), .watch = -1};
         snprintf(t->run, sizeof t->run, "%.*s", STR_FMT(s->wake_run));
         pthread_mutex_lock(&all->lock);
         if (s->wake_file.n)
@@ -213,7 +227,7 @@ struct MHD_Response *stream_response(struct exchange *x, struct answer_stream *s
         if (all->first)
                 all->first->previous = t;
         all->first = t;
-        if (!all->n++)
+        if (!all->n++ && !all->closing)
                 uv_async_send(&all->arm);
         pthread_mutex_unlock(&all->lock);
         atomic_fetch_add(&api->streams_open, 1);
@@ -231,6 +245,7 @@ bool streams_open(struct api *api, struct error *e)
         if (!all)
                 abort();
         all->api = api;
+        all->pulse_ms = (uint64_t)api->o.settings->number[SET_API_PULSE] / US_PER_MS;
         api->streams = all;
         pthread_mutex_init(&all->lock, NULL);
         all->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
