@@ -131,3 +131,6 @@ bool auth_identify(struct exchange *x, struct error *e);
 
 /* prom.c */
 void metrics_write(struct api *api, struct store_reader *reader, const struct store_ops *store, struct buf *out);
+
+/* openapi.c */
+void openapi_get(struct request *q);
