@@ -1,6 +1,7 @@
 /* What a server keeps beside runs: one shape for every kind, so that uniqueness, paging, filters, live changes and tombstones are made
  * once. What only one kind has is in `body`, a JSON map whose members model/records.c documents and checks. */
 #pragma once
+#include "base/error.h"
 #include "base/time.h"
 #include "model/rows.h"
 
@@ -38,4 +39,6 @@ struct record {
         uint64_t revision;       /* counts the writes; for `if nobody changed it meanwhile` */
         uint64_t seq;            /* of the commit that wrote it; set by the store */
 };
+/* Names, tags and what the body of this kind must have, by themselves: what a record refers to is the runtime's to look up. */
+bool record_check(const struct record *r, struct error *e);
 struct record record_copy(const struct record *from, struct arena *a);

@@ -78,5 +78,6 @@ struct node_row {
 };
 
 /* Deep copies: every text is the arena's. */
+struct run_meta run_meta_copy(const struct run_meta *from, struct arena *a);
 struct run_row run_row_copy(const struct run_row *from, struct arena *a);
 struct node_row node_row_copy(const struct node_row *from, struct arena *a);

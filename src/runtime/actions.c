@@ -169,7 +169,8 @@ static void child_create(struct live_run *r, const struct action *x)
         if (ok) {
                 struct command run = {.kind = COMMAND_RUN, .document = x->text, .submission = s, .base_name = w->name, .generate_name = w->generate_name,
                                       .uid = str_from(uid), .parent_run = str_from(r->uid), .parent_node = x->node, .depth = r->fixed.depth + 1,
-                                      .meta = {.owner = r->fixed.meta.owner, .priority = r->fixed.meta.priority}};
+                                      .meta = r->fixed.meta};
+                run.meta.archived = false;
                 struct live_run *child;
                 ok = run_create(rt, &run, &child, &renamed, &e);
                 if (ok)

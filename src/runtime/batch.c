@@ -43,7 +43,7 @@ void batch_unref(struct batch *b)
 bool batch_empty(const struct batch *b)
 {
         return !b || (!b->nodes_n && !b->runs_n && !b->history_n && !b->cache_n && !b->events_n && !b->deleted_n && !b->replies_n && !b->actions_n &&
-                      !b->forgets_n);
+                      !b->forgets_n && !b->records_n && !b->removed_n && !b->metas_n && !b->metrics_n && !b->forgotten_n);
 }
 
 bool batch_full(const struct batch *b)
@@ -119,6 +119,7 @@ void batch_run(struct batch *b, struct live_run *r, const struct run_row *row)
         copy->document = r->fixed.document;
         copy->options = r->fixed.options;
         copy->parameters = r->fixed.parameters;
+        copy->meta = r->fixed.meta;
         for (size_t i = 0; i < b->runs_n; i++)
                 if (b->run_of[i] == r) {
                         b->runs[i] = copy;
@@ -180,11 +181,47 @@ void batch_delete(struct batch *b, struct str uid)
         b->hard = true;
 }
 
+void batch_put(struct batch *b, const struct record *r)
+{
+        struct record *copy = arena_alloc_raw(b->arena, sizeof *copy, 16);
+        *copy = record_copy(r, b->arena);
+        PUSH(b, records, copy);
+        b->hard = true;
+}
+
+void batch_remove(struct batch *b, enum record_kind kind, struct str id)
+{
+        PUSH(b, removed, (struct record_id){kind, arena_str(b->arena, id)});
+        b->hard = true;
+}
+
+void batch_meta(struct batch *b, struct str run, const struct run_meta *meta)
+{
+        struct run_meta *copy = arena_alloc_raw(b->arena, sizeof *copy, 16);
+        *copy = run_meta_copy(meta, b->arena);
+        PUSH(b, metas, (struct commit_meta){arena_str(b->arena, run), copy});
+        b->hard = true;
+}
+
+void batch_metric(struct batch *b, struct str run, uint32_t node, struct str name, double value)
+{
+        PUSH(b, metrics, (struct commit_metric){arena_str(b->arena, run), node, arena_str(b->arena, name), value});
+}
+
+void batch_forget_cache(struct batch *b, struct str key)
+{
+        PUSH(b, forgotten, arena_str(b->arena, key));
+        b->hard = true;
+}
+
 void batch_seal(struct batch *b, struct wall now)
 {
         b->commit = (struct commit){.runs = b->runs, .runs_n = b->runs_n, .history = b->history, .history_n = b->history_n,
                                     .nodes = b->nodes, .nodes_n = b->nodes_n, .cache = b->cache, .cache_n = b->cache_n,
-                                    .events = b->events, .events_n = b->events_n, .deleted_runs = b->deleted, .deleted_runs_n = b->deleted_n, .now = now};
+                                    .events = b->events, .events_n = b->events_n, .deleted_runs = b->deleted, .deleted_runs_n = b->deleted_n,
+                                    .metas = b->metas, .metas_n = b->metas_n, .metrics = b->metrics, .metrics_n = b->metrics_n,
+                                    .records = b->records, .records_n = b->records_n, .deleted_records = b->removed, .deleted_records_n = b->removed_n,
+                                    .deleted_cache = b->forgotten, .deleted_cache_n = b->forgotten_n, .now = now};
 }
 
 void run_unref(struct live_run *r)

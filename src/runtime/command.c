@@ -1,6 +1,7 @@
 /* Commands and answers as JSON lines. */
 #include "runtime/command.h"
 #include "text/json.h"
+#include <math.h>
 
 static const char *const names[COMMANDS] = {"run",    "stop", "terminate", "retry", "approve", "resume", "delete", "follow",
                                              "put",    "remove", "meta", "metric", "forget-cache"};
@@ -43,6 +44,72 @@ static int64_t number_of(const struct value *v, const char *key)
         return x && value_to_i64(x, &n) ? n : 0;
 }
 
+static void number(struct map_builder *m, const char *key, int64_t n)
+{
+        if (n)
+                map_push(m, str_from(key), value_i64(n, m->arena));
+}
+
+static struct value meta_value(const struct run_meta *x, struct arena *a)
+{
+        struct map_builder m = {.arena = a};
+        put(&m, "owner", x->owner);
+        put(&m, "experiment", x->experiment);
+        put(&m, "pipeline", x->pipeline);
+        put(&m, "version", x->version);
+        put(&m, "recurring", x->recurring);
+        put(&m, "description", x->description);
+        put(&m, "service_account", x->service_account);
+        put(&m, "labels", x->labels);
+        number(&m, "scheduled_at", x->scheduled_at.us);
+        number(&m, "priority", x->priority);
+        flag(&m, "archived", x->archived);
+        return value_map(m.members, m.n);
+}
+
+static struct run_meta meta_of(const struct value *v)
+{
+        int64_t priority = number_of(v, "priority");
+        return (struct run_meta){.owner = text_of(v, "owner"), .experiment = text_of(v, "experiment"), .pipeline = text_of(v, "pipeline"), .version = text_of(v, "version"),
+                                 .recurring = text_of(v, "recurring"), .description = text_of(v, "description"), .service_account = text_of(v, "service_account"),
+                                 .labels = text_of(v, "labels"), .scheduled_at = {number_of(v, "scheduled_at")},
+                                 .priority = (int32_t)(priority > INT32_MAX ? INT32_MAX : priority < INT32_MIN ? INT32_MIN : priority), .archived = flag_of(v, "archived")};
+}
+
+static struct value record_value(const struct record *r, struct arena *a)
+{
+        struct map_builder m = {.arena = a};
+        put(&m, "kind", str_from(record_kind_name(r->kind)));
+        put(&m, "id", r->id);
+        put(&m, "ns", r->ns);
+        put(&m, "parent", r->parent);
+        put(&m, "name", r->name);
+        put(&m, "display_name", r->display_name);
+        put(&m, "description", r->description);
+        put(&m, "owner", r->owner);
+        put(&m, "tags", r->tags);
+        put(&m, "body", r->body);
+        number(&m, "state", r->state);
+        return value_map(m.members, m.n);
+}
+
+static bool record_of(const struct value *v, struct record *ret, struct error *e)
+{
+        struct str kind = text_of(v, "kind");
+        int k = RECORD_RUN + 1;
+        while (k < RECORD_KINDS && !str_eq_c(kind, record_kind_name((enum record_kind)k)))
+                k++;
+        if (k == RECORD_KINDS)
+                return error_set(e, ERROR_USAGE, "there are no records of kind \"%.*s\"", STR_FMT(kind));
+        int64_t state = number_of(v, "state");
+        if (state < RECORD_ACTIVE || state > RECORD_DISABLED)
+                return error_set(e, ERROR_USAGE, "%lld is no state of a record", (long long)state);
+        *ret = (struct record){.kind = (enum record_kind)k, .id = text_of(v, "id"), .ns = text_of(v, "ns"), .parent = text_of(v, "parent"), .name = text_of(v, "name"),
+                               .display_name = text_of(v, "display_name"), .description = text_of(v, "description"), .owner = text_of(v, "owner"),
+                               .tags = text_of(v, "tags"), .body = text_of(v, "body"), .state = (enum record_state)state};
+        return true;
+}
+
 struct str command_encode(const struct command *c, struct arena *a)
 {
         struct map_builder m = {.arena = a};
@@ -65,6 +132,24 @@ struct str command_encode(const struct command *c, struct arena *a)
                 put(&m, "generate_name", c->generate_name);
                 put(&m, "executor", c->executor);
         }
+        put(&m, "who", c->who);
+        if (c->kind == COMMAND_RUN || c->kind == COMMAND_META) {
+                struct value meta = meta_value(&c->meta, a);
+                if (meta.map.n)
+                        map_push(&m, STR("meta"), meta);
+                number(&m, "meta_set", c->meta_set);
+        }
+        if (c->kind == COMMAND_PUT || c->kind == COMMAND_REMOVE) {
+                map_push(&m, STR("record"), record_value(&c->record, a));
+                number(&m, "mode", c->mode);
+                number(&m, "revision", (int64_t)c->revision);
+                flag(&m, "cascade", c->cascade);
+        }
+        if (c->kind == COMMAND_METRIC) {
+                put(&m, "metric", c->metric);
+                map_push(&m, STR("value"), isfinite(c->value) ? value_double(c->value, a) : value_null);
+        }
+        put(&m, "cache_key", c->cache_key);
         return line_of(&m, a);
 }
 
@@ -89,6 +174,27 @@ bool command_decode(struct str line, struct arena *a, struct command *ret, struc
         struct str values = text_of(&v, "values"), submission = text_of(&v, "submission");
         if (values.n && !bindings_decode(values, a, &ret->values, e))
                 return false;
+        ret->who = text_of(&v, "who");
+        ret->meta = meta_of(value_get_c(&v, "meta"));
+        ret->meta_set = (uint32_t)number_of(&v, "meta_set") & ((2u << META_ARCHIVED) - 1);
+        ret->cache_key = text_of(&v, "cache_key");
+        if (ret->kind == COMMAND_FORGET_CACHE)
+                return true;
+        if (ret->kind == COMMAND_PUT || ret->kind == COMMAND_REMOVE) {
+                int64_t mode = number_of(&v, "mode"), revision = number_of(&v, "revision");
+                if (mode < PUT_CREATE || mode > PUT_EITHER || revision < 0)
+                        return error_set(e, ERROR_USAGE, "the command %s has a mode or revision that cannot be", names[k]);
+                ret->mode = (enum put_mode)mode;
+                ret->revision = (uint64_t)revision;
+                ret->cascade = flag_of(&v, "cascade");
+                return record_of(value_get_c(&v, "record"), &ret->record, e);
+        }
+        if (ret->kind == COMMAND_METRIC) {
+                const struct value *x = value_get_c(&v, "value");
+                ret->metric = text_of(&v, "metric");
+                if (!x || !value_to_double(x, &ret->value))
+                        return error_set(e, ERROR_USAGE, "a metric's value is a finite number");
+        }
         if (ret->kind != COMMAND_RUN)
                 return ret->run.n > 0 || error_set(e, ERROR_USAGE, "the command %s needs a run", names[k]);
         if (submission.n && !submission_decode(submission, a, &ret->submission, e))
@@ -110,11 +216,13 @@ struct command command_copy(const struct command *c, struct arena *a)
 {
         struct command x = *c;
         struct str *texts[] = {&x.run, &x.node, &x.document, &x.submission.entrypoint, &x.submission.name, &x.submission.display_name, &x.submission.uid, &x.submission.ns,
-                               &x.base_name, &x.generate_name, &x.executor, &x.uid, &x.parent_run};
+                               &x.base_name, &x.generate_name, &x.executor, &x.uid, &x.parent_run, &x.who, &x.metric, &x.cache_key};
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
                 *texts[i] = texts[i]->n ? arena_str(a, *texts[i]) : STR_NONE;
         x.values = bindings_copy(&c->values, a);
         x.submission.parameters = bindings_copy(&c->submission.parameters, a);
+        x.meta = run_meta_copy(&c->meta, a);
+        x.record = record_copy(&c->record, a);
         return x;
 }
 

@@ -2,13 +2,13 @@
 #include "runtime/internal.h"
 #include <stdlib.h>
 
-static void refuse(command_done *done, void *user, const struct error *e)
+void command_refuse(command_done *done, void *user, const struct error *e)
 {
         struct answer x = {.error = *e};
         done(user, &x);
 }
 
-static void defer(struct runtime *rt, const struct command *c, command_done *done, void *user)
+void command_defer(struct runtime *rt, const struct command *c, command_done *done, void *user)
 {
         struct deferred *d = calloc(1, sizeof *d);
         if (!d)
@@ -22,11 +22,13 @@ static void defer(struct runtime *rt, const struct command *c, command_done *don
         rt->deferred_end = &d->next;
 }
 
-static void accepted(struct runtime *rt, struct live_run *r, bool renamed, command_done *done, void *user)
+static void accepted(struct runtime *rt, const struct command *c, struct live_run *r, bool renamed, command_done *done, void *user)
 {
         struct answer x = {.ok = true, .uid = str_from(r->uid), .name = r->fixed.name, .renamed = renamed, .state = r->engine ? engine_state(r->engine) : RUN_QUEUED};
         struct batch *b = batch_open(rt);
         batch_touch(b, r);
+        if (c->kind != COMMAND_FOLLOW)
+                catalog_audit(rt, b, c, r->fixed.ns, "run", x.uid, x.name);
         batch_reply(b, done, user, &x, STR_NONE);
 }
 
@@ -41,9 +43,9 @@ static bool made_before(struct runtime *rt, const struct command *c, command_don
         if (stored && run_state_final(row.state))
                 done(user, &(struct answer){.ok = true, .uid = row.uid, .name = row.name, .state = row.state});
         else if (stored && !run_load(rt, row.uid, false, &r, &e))
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
         else if (there)
-                accepted(rt, r, false, done, user);
+                accepted(rt, c, r, false, done, user);
         arena_free(a);
         return there;
 }
@@ -58,11 +60,13 @@ static void command_run(struct runtime *rt, const struct command *c, command_don
         if (c->executor.n && !str_eq_c(c->executor, rt->o.executor->name)) {
                 error_set(&e, ERROR_CONFLICT, "the process that owns the data folder runs steps with the executor %s, not %.*s; wait until it is done, or use another --data",
                           rt->o.executor->name, STR_FMT(c->executor));
-                refuse(done, user, &e);
-        } else if (run_create(rt, c, &r, &renamed, &e))
-                accepted(rt, r, renamed, done, user);
+                command_refuse(done, user, &e);
+        } else if (catalog_waits(rt, c))
+                command_defer(rt, c, done, user);
+        else if (run_create(rt, c, &r, &renamed, &e))
+                accepted(rt, c, r, renamed, done, user);
         else
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
 }
 
 /* ---- approve ---- */
@@ -126,7 +130,7 @@ static void command_on_run(struct runtime *rt, const struct command *c, const st
         struct live_run *r = run_find(rt, row->uid);
         bool retry = c->kind == COMMAND_RETRY;
         if (r && (r->ending || r->queued)) { /* what it ends with is on its way to disk: then it is a stored run like any other */
-                defer(rt, c, done, user);
+                command_defer(rt, c, done, user);
                 return;
         }
         if (!r && run_state_final(row->state) && (c->kind == COMMAND_FOLLOW || c->kind == COMMAND_STOP || c->kind == COMMAND_TERMINATE || c->kind == COMMAND_RESUME)) {
@@ -145,17 +149,17 @@ static void command_on_run(struct runtime *rt, const struct command *c, const st
         }
         if (waits && c->kind == COMMAND_APPROVE) {
                 error_set(&e, ERROR_CONFLICT, "run %.*s has not begun: it %.*s", STR_FMT(row->name), STR_FMT(row->reason));
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
                 return;
         }
         if ((r || waits) && retry) {
                 error_set(&e, ERROR_CONFLICT, "run %.*s has not ended; `weft stop %.*s` ends it", STR_FMT(row->name), STR_FMT(row->name));
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
                 return;
         }
         bool loaded = !r;
         if (!r && !run_load(rt, row->uid, retry, &r, &e)) {
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
                 return;
         }
         if (step_command(rt, r, c, &e)) {
@@ -163,10 +167,10 @@ static void command_on_run(struct runtime *rt, const struct command *c, const st
                         place_end(rt, row->uid);
                 else
                         place_take(rt, &r->fixed);
-                accepted(rt, r, false, done, user);
+                accepted(rt, c, r, false, done, user);
                 return;
         }
-        refuse(done, user, &e);
+        command_refuse(done, user, &e);
         if (loaded && run_state_final(engine_state(r->engine)) && !batch_holds(rt->flying, r))
                 run_drop(r);
 }
@@ -230,7 +234,7 @@ static void command_delete(struct runtime *rt, const struct command *c, const st
         if (run_find(rt, row->uid) || (!run_state_final(row->state) && !c->force)) {
                 error_set(&e, ERROR_CONFLICT, "run %.*s has not ended; `weft stop %.*s` ends it%s", STR_FMT(row->name), STR_FMT(row->name),
                           run_find(rt, row->uid) ? "" : ", or --force deletes it as it is");
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
                 return;
         }
         struct arena *a = arena_new();
@@ -246,7 +250,7 @@ static void command_delete(struct runtime *rt, const struct command *c, const st
         if (ok && d.running.n && !c->force)
                 ok = error_set(&e, ERROR_CONFLICT, "run %.*s created the run %.*s, which has not ended; stop that first", STR_FMT(row->name), STR_FMT(d.running));
         if (!ok) {
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
                 arena_free(a);
                 return;
         }
@@ -261,6 +265,7 @@ static void command_delete(struct runtime *rt, const struct command *c, const st
         }
         struct answer x = {.ok = true, .uid = row->uid, .name = row->name, .state = row->state,
                            .text = kept[0] ? STR("its artifacts stay, because another run took them from the cache") : STR_NONE};
+        catalog_audit(rt, b, c, row->ns, "run", row->uid, row->name);
         batch_reply(b, done, user, &x, remove);
         arena_free(a);
 }
@@ -270,11 +275,18 @@ void command_now(struct runtime *rt, const struct command *c, command_done *done
         struct error e;
         if (rt->failed) {
                 error_set(&e, ERROR_IO, "the owner of the data folder has stopped working");
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
                 return;
         }
         if (c->kind == COMMAND_RUN) {
                 command_run(rt, c, done, user);
+                return;
+        }
+        if (c->kind == COMMAND_PUT || c->kind == COMMAND_REMOVE || c->kind == COMMAND_FORGET_CACHE) {
+                if (catalog_waits(rt, c))
+                        command_defer(rt, c, done, user);
+                else
+                        catalog_command(rt, c, done, user);
                 return;
         }
         struct arena *a = arena_new();
@@ -284,14 +296,16 @@ void command_now(struct runtime *rt, const struct command *c, command_done *done
         for (r = rt->runs; r; r = r->hh.next) /* not stored yet, perhaps */
                 if (str_eq_c(c->run, r->uid) || str_eq(c->run, r->fixed.name))
                         break;
-        if (r && !r->stored) { /* its first commit is under way */
-                defer(rt, c, done, user);
+        if ((r && !r->stored) || catalog_waits(rt, c)) { /* its first commit is under way */
+                command_defer(rt, c, done, user);
                 arena_free(a);
                 return;
         }
         ok = run_lookup(rt, r ? str_from(r->uid) : c->run, a, &row, &e);
         if (!ok)
-                refuse(done, user, &e);
+                command_refuse(done, user, &e);
+        else if (c->kind == COMMAND_META || c->kind == COMMAND_METRIC)
+                catalog_on_run(rt, c, &row, done, user);
         else if (c->kind == COMMAND_DELETE)
                 command_delete(rt, c, &row, done, user);
         else

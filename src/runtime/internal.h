@@ -50,6 +50,11 @@ struct batch {
         struct commit_cache *cache; size_t cache_n, cache_cap;
         struct commit_event *events; size_t events_n, events_cap;
         struct str *deleted; size_t deleted_n, deleted_cap;
+        const struct record **records; size_t records_n, records_cap;
+        struct record_id *removed; size_t removed_n, removed_cap;
+        struct commit_meta *metas; size_t metas_n, metas_cap;
+        struct commit_metric *metrics; size_t metrics_n, metrics_cap;
+        struct str *forgotten; size_t forgotten_n, forgotten_cap; /* keys of the cache */
         struct batch_action *actions; size_t actions_n, actions_cap;
         struct batch_forget *forgets; size_t forgets_n, forgets_cap;
         struct batch_reply *replies; size_t replies_n, replies_cap;
@@ -99,6 +104,7 @@ struct runtime {
         runtime_note *note; void *note_user;
         runtime_fatal *fatal; void *fatal_user;
         struct server *server;
+        struct known_default { struct known_default *next; char id[37]; } *defaults; /* experiments that are stored, or in a batch */
         uv_timer_t *resuming;         /* NULL: every run that has not ended is loaded */
         struct runtime_metrics metrics;
         struct mono turn_began;
@@ -128,6 +134,11 @@ bool batch_holds(const struct batch *b, const struct live_run *r);
 void batch_forget(struct batch *b, struct live_run *r, const struct attempt_id *id);
 void batch_reply(struct batch *b, command_done *done, void *user, const struct answer *answer, struct str remove);
 void batch_delete(struct batch *b, struct str uid);
+void batch_put(struct batch *b, const struct record *r);
+void batch_remove(struct batch *b, enum record_kind kind, struct str id);
+void batch_meta(struct batch *b, struct str run, const struct run_meta *meta);
+void batch_metric(struct batch *b, struct str run, uint32_t node, struct str name, double value);
+void batch_forget_cache(struct batch *b, struct str key);
 void batch_seal(struct batch *b, struct wall now);
 void run_unref(struct live_run *r);
 
@@ -140,7 +151,11 @@ struct live_run *run_find(struct runtime *rt, struct str uid);
 /* By name, uid or prefix of it. */
 bool run_lookup(struct runtime *rt, struct str ref, struct arena *a, struct run_row *ret, struct error *e);
 void run_drop(struct live_run *r);
+bool namespace_check(struct str s, struct error *e);
 bool reader_ready(struct runtime *rt, struct error *e);
+
+/* schedule.c */
+bool schedule_check(struct runtime *rt, const struct record *r, struct error *e); /* its cron line and time zone */
 
 /* actions.c */
 bool executor_ready(struct runtime *rt, struct error *e);
@@ -177,6 +192,22 @@ void starts_tell(struct runtime *rt);    /* soon: in the runs' rows, why their s
 
 /* commands.c */
 void command_now(struct runtime *rt, const struct command *c, command_done *done, void *user);
+void command_refuse(command_done *done, void *user, const struct error *e);
+void command_defer(struct runtime *rt, const struct command *c, command_done *done, void *user);
+
+/* catalog.c */
+void catalog_command(struct runtime *rt, const struct command *c, command_done *done, void *user); /* PUT, REMOVE, FORGET_CACHE */
+void catalog_on_run(struct runtime *rt, const struct command *c, const struct run_row *row, command_done *done, void *user); /* META, METRIC */
+/* True: what it needs to look at is in a batch that is not durable yet. */
+bool catalog_waits(struct runtime *rt, const struct command *c);
+/* Where a new run belongs: checks the experiment that is asked for; without one it is the namespace's default. */
+bool catalog_place(struct runtime *rt, struct str ns, struct run_meta *meta, struct arena *a, struct error *e);
+void catalog_default(struct runtime *rt, struct str ns, struct str id); /* makes it, in the open batch, unless it is there */
+void catalog_forget_defaults(struct runtime *rt);
+void catalog_audit(struct runtime *rt, struct batch *b, const struct command *c, struct str ns, const char *kind, struct str id, struct str name);
+/* Pages through records: `each` for all of a kind whose `key` is `value`. */
+bool catalog_each(struct runtime *rt, enum record_kind kind, const char *key, struct str value, record_visitor *each, void *user, struct error *e);
+bool catalog_record(struct runtime *rt, enum record_kind kind, struct str id, struct arena *a, bool *ret_found, struct record *ret, struct error *e);
 
 /* resume.c */
 void resume_close(struct runtime *rt);

@@ -162,6 +162,7 @@ static void undo(struct runtime *rt, struct batch *b)
                 return;
         }
         starts_drop(rt);
+        catalog_forget_defaults(rt);
         size_t n = 0;
         struct arena *a = arena_new();
         struct str *again = arena_alloc_array(a, sizeof *again, HASH_COUNT(rt->runs) + 1);

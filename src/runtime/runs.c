@@ -131,13 +131,14 @@ static bool choose_name(struct runtime *rt, const struct command *c, struct aren
 
 /* ---- new runs ---- */
 
-static bool compile_run(struct live_run *r, const struct submission *s, struct error *e)
+static struct workflow *compile(struct str document, const struct submission *s, const struct dialect **ret_dialect, struct error *e)
 {
         struct arena *scratch = arena_new();
         struct problems p = {.arena = scratch};
         struct str message = STR_NONE;
-        r->workflow = document_compile(r->fixed.document, s, &p, &r->dialect, &message, e);
-        if (!r->workflow && r->dialect) {
+        *ret_dialect = NULL;
+        struct workflow *w = document_compile(document, s, &p, ret_dialect, &message, e);
+        if (!w && *ret_dialect) {
                 const struct problem *first = problems_first_error(&p);
                 if (first && first->path.n)
                         error_at(e, first->kind, first->line, first->column, "%.*s: %.*s", STR_FMT(first->path), STR_FMT(first->text));
@@ -147,10 +148,32 @@ static bool compile_run(struct live_run *r, const struct submission *s, struct e
                         error_set(e, ERROR_INVALID, "%.*s", STR_FMT(message));
         }
         arena_free(scratch);
+        return w;
+}
+
+static bool compile_run(struct live_run *r, const struct submission *s, struct error *e)
+{
+        r->workflow = compile(r->fixed.document, s, &r->dialect, e);
         return r->workflow != NULL;
 }
 
-static bool namespace_check(struct str s, struct error *e)
+/* As a run is compiled: with an id and a time, so that nothing counts as lint. */
+bool submission_check(struct str document, const struct submission *asked, struct error *e)
+{
+        const struct dialect *d;
+        struct submission s = *asked;
+        if (!s.uid.n)
+                s.uid = STR("00000000-0000-0000-0000-000000000000");
+        if (!s.name.n)
+                s.name = STR("run");
+        if (!s.created_at.us)
+                s.created_at.us = 1;
+        struct workflow *w = compile(document, &s, &d, e);
+        workflow_free(w);
+        return w != NULL;
+}
+
+bool namespace_check(struct str s, struct error *e)
 {
         bool good = s.n <= NAMESPACE_MAX_BYTES;
         for (size_t i = 0; i < s.n; i++) {
@@ -212,18 +235,27 @@ bool run_create(struct runtime *rt, const struct command *c, struct live_run **r
                 arena_free(scratch);
                 return false;
         }
+        struct run_meta meta = c->meta;
+        if (!meta.owner.n)
+                meta.owner = c->who;
+        if (!catalog_place(rt, s.ns, &meta, scratch, e)) {
+                arena_free(scratch);
+                return false;
+        }
         s.uid = str_from(uid);
         s.created_at = rt_now(rt);
         struct live_run *r = run_add(rt, s.uid);
         r->fixed = (struct run_row){.uid = str_from(r->uid), .name = arena_str(r->arena, s.name), .ns = arena_str(r->arena, s.ns),
                                     .document = arena_str(r->arena, c->document), .options = submission_encode(&s, r->arena), .created_at = s.created_at,
-                                    .parent_run = arena_str(r->arena, c->parent_run), .parent_node = c->parent_node, .depth = c->depth};
+                                    .parent_run = arena_str(r->arena, c->parent_run), .parent_node = c->parent_node, .depth = c->depth,
+                                    .meta = run_meta_copy(&meta, r->arena)};
         ok = compile_run(r, &s, e) && parameters_fit(rt, &r->workflow->parameters, e);
         arena_free(scratch);
         if (!ok) {
                 run_drop(r);
                 return false;
         }
+        catalog_default(rt, r->fixed.ns, r->fixed.meta.experiment);
         struct workflow *w = r->workflow;
         r->fixed.language = str_from(r->dialect->name);
         r->fixed.display_name = arena_str(r->arena, s.display_name.n ? s.display_name : w->display_name.n ? w->display_name : w->name);

@@ -58,6 +58,11 @@ bool runtime_serve(struct runtime *, struct error *e);
 struct runtime_metrics *runtime_metrics(struct runtime *); /* any thread may read */
 size_t runtime_runs(const struct runtime *); /* in memory */
 
+/* The experiment of a namespace's runs that were given none; made with the first of them. */
+void experiment_default_id(struct str ns, char ret[37]);
+/* Would a run of this document with these parameters be taken? What is missing, unknown or of another type is refused, with its place. Any thread. */
+bool submission_check(struct str document, const struct submission *, struct error *e);
+
 /* The file of the database in a data folder, and the store's settings for it. */
 struct store_settings runtime_store_settings(struct str folder, const struct settings *, bool create, struct arena *a);
 /* Where a run keeps its artifacts. */

@@ -37,6 +37,7 @@ const struct setting setting_table[SETTINGS] = {
         [SET_LIMIT_EXCEPTIONS] = {"limits.exceptions", SETTING_TEXT, "", NULL, 0, 0,
                                   "other limits for some: a JSON list of {\"user\" or \"namespace\" or \"pipeline\" (its id), \"steps\", \"runs\"}, 0 for none; or @FILE"},
         [SET_SOFT_DELAY] = {"store.soft_delay", SETTING_DURATION, "50ms", NULL, 0, 10 * US_PER_S, "how long a change that nothing waits for may wait for company on its way to disk"},
+        [SET_AUDIT_ENABLED] = {"audit.enabled", SETTING_CHOICE, "true", "true|false", 0, 0, "keep who changed what and when; what the owner of the data folder does alone is not kept"},
         [SET_API_LISTEN] = {"api.listen", SETTING_TEXT, "127.0.0.1:8080", NULL, 0, 0, "address that the server listens on; port 0 takes any that is free"},
         [SET_API_TLS_CERTIFICATE] = {"api.tls_certificate", SETTING_TEXT, "", NULL, 0, 0, "file with the server's certificate and those above it, PEM; with api.tls_key the server speaks HTTPS"},
         [SET_API_TLS_KEY] = {"api.tls_key", SETTING_TEXT, "", NULL, 0, 0, "file with the certificate's private key, PEM"},
