@@ -171,6 +171,8 @@ static void child_create(struct live_run *r, const struct action *x)
                                       .uid = str_from(uid), .parent_run = str_from(r->uid), .parent_node = x->node, .depth = r->fixed.depth + 1,
                                       .meta = r->fixed.meta};
                 run.meta.archived = false;
+                run.meta.recurring = STR_NONE; /* it is no firing of its own */
+                run.meta.scheduled_at = (struct wall){0};
                 struct live_run *child;
                 ok = run_create(rt, &run, &child, &renamed, &e);
                 if (ok)

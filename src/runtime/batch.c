@@ -115,7 +115,6 @@ void batch_run(struct batch *b, struct live_run *r, const struct run_row *row)
         light.parameters = (struct bindings){0};
         light.meta = (struct run_meta){0};
         *copy = run_row_copy(&light, b->arena);
-        copy->meta = r->fixed.meta;
         copy->document = r->fixed.document;
         copy->options = r->fixed.options;
         copy->parameters = r->fixed.parameters;

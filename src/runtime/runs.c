@@ -260,8 +260,6 @@ bool run_create(struct runtime *rt, const struct command *c, struct live_run **r
         r->fixed.language = str_from(r->dialect->name);
         r->fixed.display_name = arena_str(r->arena, s.display_name.n ? s.display_name : w->display_name.n ? w->display_name : w->name);
         r->fixed.parameters = bindings_copy(&w->parameters, r->arena);
-        struct run_row meta = run_row_copy(&(struct run_row){.meta = c->meta}, r->arena);
-        r->fixed.meta = meta.meta;
         r->queued = true;
         place_wait(rt, &r->fixed);
         if (r->fixed.parent_run.n)
