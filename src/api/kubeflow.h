@@ -103,6 +103,8 @@ bool kubeflow_enable_recurring(struct request *, struct str id, bool enabled, st
 bool kubeflow_archive_experiment(struct request *, struct str id, bool archived, struct error *);
 bool kubeflow_last_run(struct request *, struct str experiment, struct wall *ret, struct error *);
 
+/* `ref`: a task's id, number or name, or Argo's id of the node. */
+bool kubeflow_node(struct request *, const struct run_row *, const struct node_rows *, struct str ref, const struct node_row **ret, struct error *);
 /* An artifact's content, as it is stored. `node`: a task's id, number or name, or Argo's id of the node. */
 bool kubeflow_artifact(struct request *, const struct run_row *, struct str node, struct str artifact, struct str *ret, struct error *);
 /* {"data": base64} */

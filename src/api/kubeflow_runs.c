@@ -243,7 +243,7 @@ static const struct node_row *by_argo_id(struct request *r, const struct run_row
         return found;
 }
 
-static bool find_node(struct request *r, const struct run_row *run, const struct node_rows *nodes, struct str ref, const struct node_row **ret, struct error *e)
+bool kubeflow_node(struct request *r, const struct run_row *run, const struct node_rows *nodes, struct str ref, const struct node_row **ret, struct error *e)
 {
         struct str number = str_starts(ref, run->uid) && ref.n > run->uid.n + 1 ? str_sub(ref, run->uid.n + 1, ref.n) : ref;
         int64_t no = 0;
@@ -274,7 +274,7 @@ bool kubeflow_artifact(struct request *r, const struct run_row *run, struct str 
         struct node_rows nodes;
         const struct node_row *node;
         char path[PATH_MAX];
-        if (!kubeflow_nodes(r, run, &nodes, e) || !find_node(r, run, &nodes, ref, &node, e))
+        if (!kubeflow_nodes(r, run, &nodes, e) || !kubeflow_node(r, run, &nodes, ref, &node, e))
                 return false;
         const struct artifact *x = bindings_artifact(&node->outputs, name);
         if (!x && str_starts(name, node->name) && name.n > node->name.n + 1) /* kfp 1: "<template>-<output>" */
@@ -333,7 +333,7 @@ static bool log_text(struct request *r, struct error *e)
         const struct node_row *node;
         struct str text, rest;
         if (!kubeflow_run(r, request_variable(r, "run_id"), MAY_VIEW, &run, e) || !kubeflow_nodes(r, &run, &nodes, e) ||
-            !find_node(r, &run, &nodes, request_variable(r, "node_id"), &node, e))
+            !kubeflow_node(r, &run, &nodes, request_variable(r, "node_id"), &node, e))
                 return false;
         node = leaf_of(&nodes, node);
         if (!node)
