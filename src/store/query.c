@@ -450,7 +450,7 @@ static bool from_counters(const struct query *q, const struct order *o)
         return all;
 }
 
-static void put_count(struct writer *w, const struct order *o)
+static void put_count(struct writer *w, const struct order *o, unsigned max)
 {
         if (w->counters) {
                 put(w, "SELECT coalesce(sum(run_count.n), 0) FROM run_count");
@@ -460,7 +460,7 @@ static void put_count(struct writer *w, const struct order *o)
         put(w, "SELECT count(*) FROM (SELECT 1");
         put_from(w, o);
         put_where(w, &whole_query);
-        buf_addf(&w->b, " LIMIT %d) counted", QUERY_COUNT_MAX + 1);
+        buf_addf(&w->b, " LIMIT %u) counted", max + 1);
 }
 
 static bool set_order(const struct query *q, const struct query_dialect *d, size_t search, struct arena *a, struct order *ret, struct error *e)
@@ -521,7 +521,7 @@ bool query_build(const struct query *q, const struct query_dialect *d, struct st
         w.search = w.counters ? SIZE_MAX : search;
         w.b = BUF(SQL_MAX);
         w.out = &ret->count;
-        ret->count_bounded = !w.counters;
-        put_count(&w, &order);
+        ret->count_max = w.counters ? 0 : search != SIZE_MAX ? QUERY_COUNT_FOUND_MAX : QUERY_COUNT_MAX;
+        put_count(&w, &order, ret->count_max);
         return finish(&w, e);
 }

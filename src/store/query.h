@@ -21,7 +21,7 @@ struct query_param {
         double real;
 };
 
-enum { QUERY_PARAMS_MAX = 500, QUERY_COUNT_MAX = 1000 };
+enum { QUERY_PARAMS_MAX = 500, QUERY_COUNT_MAX = 1000, QUERY_COUNT_FOUND_MAX = 200 };
 struct query_text {
         struct str sql;
         struct query_param params[QUERY_PARAMS_MAX]; /* number 1 is the first */
@@ -32,7 +32,7 @@ struct query_text {
 struct query_sql {
         struct query_text list;          /* SELECT `columns`, sort key, id …: one row more than the limit when there is a next page */
         struct query_text count;         /* one number; empty: not asked for */
-        bool count_bounded;              /* it stops at QUERY_COUNT_MAX + 1 */
+        unsigned count_max;              /* it stops at one more than this; 0: it counts all */
         enum query_param_kind sort_kind; /* of the column behind `columns` */
 };
 

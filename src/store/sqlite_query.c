@@ -107,8 +107,8 @@ static bool count(struct store_reader *r, const struct query_sql *sql, struct qu
         int code = sqlite3_step(q);
         ret->total = code == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : 0;
         sqlite3_reset(q);
-        if (sql->count_bounded && ret->total > QUERY_COUNT_MAX) {
-                ret->total = QUERY_COUNT_MAX;
+        if (sql->count_max && ret->total > sql->count_max) {
+                ret->total = sql->count_max;
                 ret->total_at_least = true;
         }
         return code == SQLITE_ROW || connection_error(&r->c, code, "counting", e);

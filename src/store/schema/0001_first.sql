@@ -55,15 +55,16 @@ CREATE TABLE run (
 ) STRICT;
 -- States below 4 are not final.
 CREATE INDEX run_unfinished ON run (id) WHERE state < 4;
--- Each ends in the row's id, which is the order of creation: a list is a walk along one of them, from any place.
+-- Each ends in the row's id, which is the order of creation: a list is a walk along one of them, from any place. What comes behind an id is
+-- there to be looked at during the walk, without the row.
 CREATE INDEX run_ns ON run (ns);
 CREATE INDEX run_ns_state ON run (ns, state);
 CREATE INDEX run_state ON run (state);
 CREATE INDEX run_display_name ON run (ns, display_name);
-CREATE INDEX run_pipeline ON run (pipeline) WHERE pipeline <> '';
-CREATE INDEX run_experiment ON run (experiment) WHERE experiment <> '';
-CREATE INDEX run_recurring ON run (recurring) WHERE recurring <> '';
-CREATE INDEX run_owner ON run (owner) WHERE owner <> '';
+CREATE INDEX run_pipeline ON run (pipeline, id, ns, state) WHERE pipeline <> '';
+CREATE INDEX run_experiment ON run (experiment, id, ns, archived) WHERE experiment <> '';
+CREATE INDEX run_recurring ON run (recurring, id, ns) WHERE recurring <> '';
+CREATE INDEX run_owner ON run (owner, id, ns) WHERE owner <> '';
 CREATE INDEX run_parent ON run (parent_run) WHERE parent_run <> '';
 CREATE INDEX run_archived ON run (ns) WHERE archived = 1;
 CREATE INDEX run_seq ON run (seq);
