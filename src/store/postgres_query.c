@@ -32,8 +32,8 @@ static bool count(struct store_reader *r, const struct query_sql *sql, struct qu
         if (!x)
                 return false;
         ret->total = PQntuples(x) ? (uint64_t)pg_get_int8(x, 0, 0) : 0;
-        if (sql->count_bounded && ret->total > QUERY_COUNT_MAX) {
-                ret->total = QUERY_COUNT_MAX;
+        if (sql->count_max && ret->total > sql->count_max) {
+                ret->total = sql->count_max;
                 ret->total_at_least = true;
         }
         return true;
