@@ -53,7 +53,7 @@ struct api {
         struct arena *arena;
         struct MHD_Daemon *daemon;
         char url[128];
-        bool tls;
+        bool tls, loopback;
         pthread_key_t reader_key;    /* each thread's store reader */
         pthread_mutex_t readers_lock;
         struct thread_reader *readers;
@@ -128,6 +128,9 @@ bool auth_open(struct api *api, struct error *e);
 void auth_close(struct api *api);
 /* Fills in r->who. False: the request is refused. */
 bool auth_identify(struct exchange *x, struct error *e);
+
+struct str token_hash(struct str token, struct arena *a); /* hexadecimal digits */
+bool role_parse(struct str name, enum permission *ret);   /* "viewer", … */
 
 /* prom.c */
 void metrics_write(struct api *api, struct store_reader *reader, const struct store_ops *store, struct buf *out);

@@ -7,6 +7,7 @@
  *
  * Nothing here waits, but for the store's reader. */
 #include "api/internal.h"
+#include "api/network.h"
 #include "base/log.h"
 #include "runtime/files.h"
 #include <arpa/inet.h>
@@ -345,6 +346,7 @@ static int listen_on(struct api *api, struct str address, struct error *e)
         socklen_t n = sizeof own;
         char name[INET6_ADDRSTRLEN] = "localhost", service[16] = "0";
         getsockname(fd, (struct sockaddr *)&own, &n);
+        api->loopback = address_is_loopback((struct sockaddr *)&own);
         getnameinfo((struct sockaddr *)&own, n, name, sizeof name, service, sizeof service, NI_NUMERICHOST | NI_NUMERICSERV);
         snprintf(api->url, sizeof api->url, "%s://%s%s%s:%s", api->tls ? "https" : "http", strchr(name, ':') ? "[" : "", name, strchr(name, ':') ? "]" : "", service);
         return fd;

@@ -11,6 +11,7 @@ struct api_options {
         struct store_settings store_settings;
         const struct settings *settings;   /* listen address, TLS, limits */
         struct str folder;
+        bool insecure;                     /* off loopback without asking who somebody is */
         const struct route *const *routes; /* tables, ends in NULL */
 };
 bool api_open(const struct api_options *, struct api **ret, struct error *e);

@@ -80,7 +80,7 @@ static bool start(struct serving *s, struct args *a, const struct settings *sett
         runtime_on_note(s->runtime, on_note, s);
         runtime_on_fatal(s->runtime, on_fatal, s);
         struct api_options p = {.runtime = s->runtime, .loop = &s->loop, .store = backends.store, .executor = x, .store_settings = runtime_store_settings(folder, settings, false, a->arena),
-                                .settings = settings, .folder = folder, .routes = route_tables};
+                                .settings = settings, .folder = folder, .insecure = a->given[OPT_INSECURE], .routes = route_tables};
         return runtime_serve(s->runtime, e) && api_open(&p, &s->api, e) && runtime_resume(s->runtime, on_note, s, e);
 }
 

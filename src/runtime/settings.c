@@ -54,6 +54,14 @@ const struct setting setting_table[SETTINGS] = {
         [SET_API_GRACE] = {"api.grace", SETTING_DURATION, "10s", NULL, 0, 3600 * US_PER_S, "time for requests under way when the server is asked to stop"},
         [SET_LOG_FORMAT] = {"log.format", SETTING_CHOICE, "text", "text|json", 0, 0, "how the server's log lines look"},
         [SET_LOG_LEVEL] = {"log.level", SETTING_CHOICE, "info", "debug|info|warning|error", 0, 0, "what the server logs at least"},
+        [SET_AUTH_MODE] = {"auth.mode", SETTING_CHOICE, "none", "none|required", 0, 0, "whether the server asks who somebody is; none is for one's own machine"},
+        [SET_AUTH_ADMINS] = {"auth.admins", SETTING_TEXT, "", NULL, 0, 0, "users who may do everything everywhere, with commas between them"},
+        [SET_AUTH_DEFAULT_ROLE] = {"auth.default_role", SETTING_CHOICE, "none", "none|viewer|runner|publisher|admin", 0, 0, "role of every known user in every namespace; grants add to it"},
+        [SET_AUTH_PROXY_ADDRESSES] = {"auth.proxy.addresses", SETTING_TEXT, "", NULL, 0, 0,
+                                      "networks of the authenticating proxy, with commas between them (10.0.0.0/8, ::1); only from there the header that names a user counts"},
+        [SET_AUTH_PROXY_HEADER] = {"auth.proxy.header", SETTING_TEXT, "kubeflow-userid", NULL, 0, 0, "header in which the proxy names the user"},
+        [SET_AUTH_PROXY_PREFIX] = {"auth.proxy.prefix", SETTING_TEXT, "", NULL, 0, 0, "what stands before the name in that header, and is cut off"},
+        [SET_AUTH_PROXY_GROUPS_HEADER] = {"auth.proxy.groups_header", SETTING_TEXT, "", NULL, 0, 0, "header in which the proxy lists the user's groups, with commas between them"},
 };
 
 static bool bytes_parse(struct str s, int64_t *ret)
