@@ -125,6 +125,18 @@ static bool serve_settings(struct args *a, struct settings *ret, struct error *e
         return settings_of(a, ret, e) && (!a->given[OPT_LISTEN] || settings_set(ret, STR("api.listen"), a->value[OPT_LISTEN], "--listen", e));
 }
 
+/* Where others than the owner of this machine may start tasks, these are kept from the machine and from each other. */
+static bool isolate(const struct args *a, struct settings *s, struct error *e)
+{
+        bool others = str_eq_c(s->text[SET_AUTH_MODE], "required") || a->given[OPT_INSECURE];
+        if (!others || str_eq_c(s->text[SET_ISOLATION], "sandbox"))
+                return true;
+        if (!strcmp(s->from[SET_ISOLATION], "default"))
+                return settings_set(s, STR("executor.process.isolation"), STR("sandbox"), "a server for several users", e);
+        return error_set(e, ERROR_DENIED, "executor.process.isolation is %.*s (%s): a server for several users runs their tasks in the sandbox only; leave that setting out",
+                         STR_FMT(s->text[SET_ISOLATION]), s->from[SET_ISOLATION]);
+}
+
 static int serve(struct args *a)
 {
         struct error e;
@@ -132,7 +144,7 @@ static int serve(struct args *a)
         struct str folder;
         int lock;
         bool owned;
-        if (!serve_settings(a, &settings, &e) || !folder_of(a, true, &folder, &e) || !data_lock(folder, &lock, &owned, &e))
+        if (!serve_settings(a, &settings, &e) || !isolate(a, &settings, &e) || !folder_of(a, true, &folder, &e) || !data_lock(folder, &lock, &owned, &e))
                 return fail(&e);
         if (!owned) {
                 error_set(&e, ERROR_CONFLICT, "another weft owns the data folder %.*s: a server, or a `weft run` that is under way; stop that, or choose another --data", STR_FMT(folder));
