@@ -49,15 +49,18 @@ bool auth_open(struct api *api, struct error *e)
         x->required = str_eq_c(setting(api, SET_AUTH_MODE), "required");
         pthread_mutex_init(&x->lock, NULL);
         api->auth = x;
-        if (!network_check(setting(api, SET_AUTH_PROXY_ADDRESSES), e))
+        if (!network_check(setting(api, SET_AUTH_PROXY_ADDRESSES), e)) {
+                auth_close(api);
                 return error_wrap(e, "setting auth.proxy.addresses");
+        }
         if (x->required || api->loopback)
                 return true;
         if (api->o.insecure) {
                 log_line(LOG_WARNING, clock_wall().us, STR_NONE, 0, "%s is open to everybody who can reach it: whoever does may run any command on this machine (--insecure)", api->url);
                 return true;
         }
-        return error_set(e, ERROR_DENIED, "%s can be reached from other machines, and nobody is asked who they are: set auth.mode=required and make a token with `weft token create`, listen on 127.0.0.1, or say --insecure",
+        auth_close(api);
+        return error_set(e, ERROR_USAGE, "%s can be reached from other machines, and nobody is asked who they are: set auth.mode=required and make a token with `weft token create`, listen on 127.0.0.1, or say --insecure",
                          api->url);
 }
 

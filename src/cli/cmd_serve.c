@@ -133,7 +133,7 @@ static bool isolate(const struct args *a, struct settings *s, struct error *e)
                 return true;
         if (!strcmp(s->from[SET_ISOLATION], "default"))
                 return settings_set(s, STR("executor.process.isolation"), STR("sandbox"), "a server for several users", e);
-        return error_set(e, ERROR_DENIED, "executor.process.isolation is %.*s (%s): a server for several users runs their tasks in the sandbox only; leave that setting out",
+        return error_set(e, ERROR_USAGE, "executor.process.isolation is %.*s (%s): a server for several users runs their tasks in the sandbox only; leave that setting out",
                          STR_FMT(s->text[SET_ISOLATION]), s->from[SET_ISOLATION]);
 }
 
