@@ -139,8 +139,8 @@ static void begin(struct exchange *x, const char *method)
 static bool answer_now(const struct exchange *x)
 {
         int64_t length = 0;
-        bool sized = str_to_i64(request_header(&x->r, "Content-Length"), &length), chunked = request_header(&x->r, "Transfer-Encoding").n > 0;
-        return (!chunked && (!sized || !length)) || length > DROP_BYTES_MAX || request_header(&x->r, "Expect").n;
+        str_to_i64(request_header(&x->r, "Content-Length"), &length);
+        return length > DROP_BYTES_MAX || request_header(&x->r, "Expect").n; /* it also ends the connection */
 }
 
 static void count(struct exchange *x)

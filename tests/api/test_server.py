@@ -63,7 +63,7 @@ class Answers(Case):
             self.assertTrue(line.startswith("#") or len(line.rsplit(" ", 1)) == 2, line)
 
     def test_half_closed_connections_are_answered(self):
-        self.assertIn(b"200 OK", raw(self.server, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", shut=True))
+        self.assertIn(b"200 OK", raw(self.server, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", shut=True))
 
     def test_idle_connections_hold_up_nobody(self):
         to = urllib.parse.urlsplit(self.server.url)
@@ -85,8 +85,8 @@ class Limits(Case):
             self.assertEqual(s.recv(100), b"")
 
     def test_garbage_is_refused_and_harms_nobody(self):
-        for data in (b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-                     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"):
+        for data in (b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+                     b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"):
             raw(self.server, data, shut=True)  # a half-closed connection without a whole request ends by the time limit
             self.assertEqual(self.server.get("/healthz").status, 200)
 

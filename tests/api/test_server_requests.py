@@ -84,7 +84,7 @@ class Requests(ProbeCase):
 
     def test_chunked_body(self):
         with self.socket() as s:
-            s.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n")
+            s.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n")
             self.assertTrue(b"".join(iter(lambda: s.recv(65536), b"")).endswith(b"abcdefg"))
 
     def test_a_body_that_is_too_large_is_answered(self):
@@ -96,12 +96,12 @@ class Requests(ProbeCase):
         self.assertEqual(self.server.post("/echo", b"x" * (40 << 20)).status, 413)
         self.assertEqual(self.server.post("/nowhere", b"x" * (8 << 20)).status, 404)
         with self.socket() as s:
-            s.sendall(b"POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n0\r\n\r\n")
+            s.sendall(b"POST /small HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n0\r\n\r\n")
             self.assertIn(b" 413 ", s.recv(100))
 
     def test_who_waits_for_a_word_is_refused_before_sending(self):
         with self.socket() as s:
-            s.sendall(b"POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n")
+            s.sendall(b"POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n")
             self.assertIn(b" 413 ", s.recv(100))
 
     def test_forms(self):
@@ -170,13 +170,13 @@ class Requests(ProbeCase):
     def test_a_client_that_leaves_while_it_is_worked_for(self):
         for _ in range(20):
             with self.socket() as s:
-                s.sendall(b"POST /slow?ms=100 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+                s.sendall(b"POST /slow?ms=100 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
         wait_for(lambda: self.figure("weft_http_requests_active") == 1)
         self.assertEqual(self.server.get("/healthz").status, 200)
 
     def test_pipelined_requests(self):
         with self.socket() as s:
-            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET /echo/z HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nPOST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabcGET /echo/z HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             got = b"".join(iter(lambda: s.recv(65536), b""))
         self.assertEqual(got.count(b"HTTP/1.1 200"), 3, got)
 
@@ -207,10 +207,10 @@ class Patience(ProbeCase):
         self.trickle(b"GET /healthz HTTP/1.1\r\nA: ", b"a")
 
     def test_a_body_that_never_ends(self):
-        self.trickle(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", b"a")
+        self.trickle(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n", b"a")
 
     def test_an_answer_that_is_never_read_to_its_end(self):
-        self.trickle(b"GET /big?n=50000000 HTTP/1.1\r\nHost: x\r\n\r\n", b"", more=True)
+        self.trickle(b"GET /big?n=50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"", more=True)
 
     def test_slow_work_is_no_reason(self):
         self.assertEqual(self.server.post("/slow?ms=5000").status, 200)
@@ -219,7 +219,7 @@ class Patience(ProbeCase):
         held = []
         for _ in range(3):
             s = self.socket()
-            s.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 600000\r\n\r\n" + b"x" * 500000)
+            s.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 600000\r\n\r\n" + b"x" * 500000)
             held.append(s)
         try:
             wait_for(lambda: (self.figure("weft_http_body_bytes") or 0) > 600000)
@@ -250,7 +250,7 @@ class Ending(unittest.TestCase):
         s = Server(weft=PROBE, settings={"api.grace": "0s"})
         try:
             with socket.create_connection((urllib.parse.urlsplit(s.url).hostname, urllib.parse.urlsplit(s.url).port)) as c:
-                c.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+                c.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
                 wait_for(lambda: "weft_http_requests_active 2" in s.get("/metrics").text)
                 self.assertEqual(s.stop(), 0)
         finally:

@@ -81,7 +81,7 @@ class Many(StreamCase):
         held = []
         for _ in range(1000):
             s = socket.create_connection((to.hostname, to.port), timeout=LONG)
-            s.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+            s.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             held.append(s)
         for s in held:
             self.assertTrue(s.recv(65536))
@@ -137,7 +137,7 @@ class Streams(StreamCase):
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             s.settimeout(LONG)
             s.connect((to.hostname, to.port))
-            s.sendall(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
+            s.sendall(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
             held.append(s)
         wait_for(lambda: self.streams() >= 20)
         for s in held:
