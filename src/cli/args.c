@@ -17,6 +17,7 @@ const struct option_def option_table[OPTIONS] = {
         [OPT_LISTEN] = {"--listen", 0, "ADDRESS:PORT", false, "where to listen (default: the setting api.listen, 127.0.0.1:8080)", NULL},
         [OPT_CONFIG] = {"--config", 0, "FILE", false, "the configuration file (default: $WEFT_CONFIG, else weft/config.yaml in the XDG configuration folder)", NULL},
         [OPT_INSECURE] = {"--insecure", 0, NULL, false, "serve others than this machine without asking who they are", NULL},
+        [OPT_SERVER] = {"--server", 0, "URL", false, "a server to ask, instead of a data folder (default: $WEFT_SERVER)", NULL},
         [OPT_HELP] = {"--help", 'h', NULL, false, "show this", NULL},
 };
 

@@ -1,8 +1,11 @@
 /* weft get */
 #include "cli/cmd.h"
+#include "cli/web.h"
 
 static int get(struct args *a)
 {
+        if (web_server(a).n)
+                return remote_get(a);
         struct error e;
         struct view_store v;
         bool exists;
@@ -14,4 +17,4 @@ static int get(struct args *a)
 }
 
 const struct command_def cmd_get = {"get", "RUN", "show a run: its steps, states, outputs",
-                                    "RUN is the name of a run, its id, or the first characters of its id (four or more).", BIT(OPT_OUTPUT) | COMMON, 1, 1, get, false};
+                                    "RUN is the name of a run, its id, or the first characters of its id (four or more).", BIT(OPT_OUTPUT) | BIT(OPT_SERVER) | COMMON, 1, 1, get, false};

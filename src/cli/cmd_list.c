@@ -1,5 +1,6 @@
 /* weft list */
 #include "cli/cmd.h"
+#include "cli/web.h"
 #include <stdio.h>
 
 struct listing { struct args *a; struct arena *scratch; bool json, quiet, any; struct buf out; struct wall now; };
@@ -26,6 +27,8 @@ static bool on_run(void *user, const struct run_row *r)
 
 static int list(struct args *a)
 {
+        if (web_server(a).n)
+                return remote_list(a);
         struct error e;
         struct view_store v;
         bool exists;
@@ -46,4 +49,4 @@ static int list(struct args *a)
         return ok ? EXIT_OK : fail(&e);
 }
 
-const struct command_def cmd_list = {"list", "", "list the runs, newest first", NULL, BIT(OPT_OUTPUT) | BIT(OPT_NAMESPACE) | COMMON, 0, 0, list, false};
+const struct command_def cmd_list = {"list", "", "list the runs, newest first", NULL, BIT(OPT_OUTPUT) | BIT(OPT_NAMESPACE) | BIT(OPT_SERVER) | COMMON, 0, 0, list, false};

@@ -1,5 +1,6 @@
 /* weft logs */
 #include "cli/cmd.h"
+#include "cli/web.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -208,6 +209,8 @@ static void logs_close(struct logs *l)
 
 static int logs(struct args *a)
 {
+        if (web_server(a).n)
+                return remote_logs(a);
         struct error e;
         bool exists;
         struct logs l = {.a = a, .node = a->words_n > 1 ? a->words[1] : STR_NONE, .prefix = a->words_n < 2, .follow = a->given[OPT_FOLLOW], .watch = -1, .scratch = arena_new()};
@@ -222,4 +225,4 @@ static int logs(struct args *a)
 
 const struct command_def cmd_logs = {"logs", "RUN [NODE]", "print what the steps of a run said",
                                      "NODE is a step's name, or its number as `weft get RUN -o json` shows it. Without it every line starts with the step it is from.",
-                                     BIT(OPT_FOLLOW) | COMMON, 1, 2, logs, false};
+                                     BIT(OPT_FOLLOW) | BIT(OPT_SERVER) | COMMON, 1, 2, logs, false};

@@ -1,5 +1,6 @@
 /* weft run */
 #include "cli/cmd.h"
+#include "cli/web.h"
 #include "text/json.h"
 #include "text/yaml.h"
 #include <stdio.h>
@@ -81,6 +82,8 @@ static void print_refused(struct args *a, const struct dialect *d, const struct 
 
 static int run(struct args *a)
 {
+        if (web_server(a).n)
+                return remote_run(a);
         struct error e;
         struct settings settings;
         struct drive x = {.args = a, .follow = true, .output = a->given[OPT_OUTPUT] ? a->value[OPT_OUTPUT] : STR("tree")};
@@ -131,5 +134,5 @@ const struct command_def cmd_run = {
         "FILE is an Argo Workflow (or WorkflowTemplate), or a pipeline that the KFP SDK compiled; - reads standard input.\n"
         "The first Ctrl-C stops the run: what runs is ended, exit handlers run, and `weft retry` goes on from there. The second leaves at once: the run stays Running, and `weft resume` continues it.\n"
         "When another process owns the data folder, the run is handed to it and followed.",
-        BIT(OPT_PARAM) | BIT(OPT_PARAMS) | BIT(OPT_ENTRYPOINT) | BIT(OPT_NAME) | BIT(OPT_NAMESPACE) | BIT(OPT_EXECUTOR) | BIT(OPT_OUTPUT) | BIT(OPT_DATA) | BIT(OPT_SET) | BIT(OPT_HELP),
+        BIT(OPT_PARAM) | BIT(OPT_PARAMS) | BIT(OPT_ENTRYPOINT) | BIT(OPT_NAME) | BIT(OPT_NAMESPACE) | BIT(OPT_EXECUTOR) | BIT(OPT_OUTPUT) | BIT(OPT_SERVER) | BIT(OPT_DATA) | BIT(OPT_SET) | BIT(OPT_HELP),
         1, 1, run, false};

@@ -188,5 +188,96 @@ class Runs(Native):
         self.assertIn("createRun", names)
 
 
+class Records(Native):
+    def upload(self, name, **more):
+        p = self.call("POST", "/pipelines", dict(more, name=name), 201)
+        v = self.call("POST", f"/pipelines/{name}/versions", {"name": "one", "document": HELLO}, 201)
+        return p, v
+
+    def test_pipelines(self):
+        p, v = self.upload("greeter", description="greets", tags={"team": "vision"})
+        self.assertEqual((p["name"], p["description"], p["tags"], p["state"]), ("greeter", "greets", {"team": "vision"}, "active"))
+        self.assertEqual((v["parent"], v["language"], v["document"]), (p["id"], "argo", HELLO))
+        self.error("POST", "/pipelines", {"name": "greeter"}, 409)
+        self.assertEqual(self.call("GET", "/pipelines/greeter")["id"], p["id"])
+        self.assertEqual([x["id"] for x in self.call("GET", "/pipelines?name=greet")["pipelines"]], [p["id"]])
+        self.assertNotIn("document", self.call("GET", "/pipelines/greeter/versions")["versions"][0])
+        self.assertEqual(self.call("GET", "/pipelines/greeter/versions/latest")["id"], v["id"])
+        self.assertEqual(self.call("GET", "/pipelines/greeter/versions/one/parameters")["properties"]["who"]["default"], "world")
+        self.assertEqual(self.call("GET", "/pipelines/greeter/versions/one/graph")["root"], "main")
+        self.assertEqual(self.call("PATCH", "/pipelines/greeter", {"description": "waves"})["description"], "waves")
+        self.error("PATCH", "/pipelines/greeter", {"description": "late", "revision": 1}, 409)
+        wrong = self.error("POST", "/pipelines/greeter/versions", {"document": "a: [1,"})
+        self.assertGreater(wrong["line"], 0)
+        self.call("POST", "/pipelines/greeter/presets", {"name": "lunar", "parameters": {"who": "moon"}}, 201)
+        run = self.call("POST", "/runs", {"pipeline": "greeter", "preset": "lunar"}, 201)
+        self.assertEqual((run["parameters"], run["pipeline"], run["version"]), ({"who": "moon"}, p["id"], v["id"]))
+        self.ended(run)
+        self.assertEqual([r["id"] for r in self.call("GET", "/runs?pipeline=" + p["id"])["runs"]], [run["id"]])
+        self.assertEqual([x["kind"] for x in self.call("GET", "/search?q=GREETER")["found"]], ["pipeline"])
+        self.assertIn(run["id"], [x["id"] for x in self.call("GET", "/search?q=moon")["found"]])
+        self.call("DELETE", "/pipelines/greeter?cascade=true")
+        self.error("GET", "/pipelines/greeter", status=404)
+
+    def test_bulk_compare_usage(self):
+        a, b = (self.ended(self.start(parameters={"who": who})) for who in ("world", "moon"))
+        x = self.call("GET", f"/compare?runs={a['id']},{b['id']}")
+        self.assertEqual(x["parameters"], [{"name": "who", "values": ["world", "moon"], "differs": True}])
+        done = self.call("POST", "/bulk", {"action": "archive", "runs": [a["id"], "no-such"]})
+        self.assertEqual([(r["run"], r["ok"]) for r in done["results"]], [(a["id"], True), ("no-such", False)])
+        self.assertEqual((done["failed"], done["results"][1]["kind"]), (1, "not_found"))
+        self.assertTrue(self.call("GET", "/runs/" + a["id"])["archived"])
+        self.assertNotIn(a["id"], [r["id"] for r in self.call("GET", "/runs")["runs"]])
+        self.assertIn(a["id"], [r["id"] for r in self.call("GET", "/runs?archived=yes")["runs"]])
+        self.assertFalse(self.call("POST", f"/runs/{a['id']}/unarchive")["archived"])
+        rows = self.call("GET", "/usage?by=namespace&per=day")["usage"]
+        self.assertGreaterEqual(sum(r["runs"] for r in rows), 2)
+        self.assertGreaterEqual(sum(r["steps"] for r in rows), 4)
+
+    def test_info(self):
+        self.assertEqual(self.call("GET", "/info")["executor"], "process")
+        self.assertIn("api.listen", [s["name"] for s in self.call("GET", "/settings")["settings"]])
+        self.assertEqual(self.call("GET", "/cache")["entries"], [])
+        self.call("DELETE", "/cache")
+
+
+class Live(Native):
+    def events(self, path, headers, until):
+        """The events of a stream up to and with the first for which `until` holds, or its end."""
+        c = self.server.connection()
+        c.request("GET", ROOT + path, headers=headers)
+        r = c.getresponse()
+        self.assertEqual((r.status, r.getheader("Content-Type").split(";")[0]), (200, "text/event-stream"))
+        seen, now = [], {}
+        for line in r:
+            line = line.decode().rstrip("\n")
+            if line and not line.startswith(":"):
+                key, _, value = line.partition(": ")
+                now[key] = value
+            elif not line and "event" in now:
+                seen.append((now["event"], json.loads(now["data"]), now.get("id")))
+                now = {}
+                if until(seen[-1]):
+                    break
+        c.close()
+        return seen
+
+    def test_run(self):
+        run = self.start()
+        seen = self.events(f"/runs/{run['id']}/watch", {}, lambda e: False)
+        self.assertEqual(seen[-1][0], "end")
+        newest = {e[1]["id"]: e[1]["state"] for e in seen if e[0] == "node"}
+        self.assertEqual(set(newest.values()), {"Succeeded"})
+        again = self.events(f"/runs/{run['id']}/watch", {"Last-Event-ID": seen[-1][2]}, lambda e: False)
+        self.assertEqual([e[0] for e in again], ["end"])
+
+    def test_everything(self):
+        hello = self.events("/watch", {}, lambda e: True)[0]
+        self.assertEqual(hello[0], "hello")
+        run = self.ended(self.start())
+        seen = self.events("/watch", {"Last-Event-ID": hello[2]}, lambda e: e[1].get("run", {}).get("final"))
+        self.assertEqual((seen[-1][1]["kind"], seen[-1][1]["id"], seen[-1][1]["run"]["state"]), ("run", run["id"], "Succeeded"))
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2 if "-v" in sys.argv else 1)

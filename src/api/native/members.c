@@ -160,3 +160,28 @@ const struct member notification_members[] = {RECORD_HEAD, NOTIFICATION, END};
 const struct member notification_page_members[] = PAGE("notifications", notification_members);
 const struct member notification_write_members[] = {RECORD_WRITE, NOTIFICATION, TEXT("secret", "Signs what is sent; never shown."), END};
 const struct member plain_page_members[] = PAGE("namespaces", plain_members);
+
+/* ---- over many ---- */
+
+const struct member watch_members[] = {TEXT("namespace", NULL), WHOLE("since", "Only what commits after this number wrote, as Last-Event-ID asks for."), END};
+const struct member bulk_members[] = {{.name = "action", .type = MEMBER_ENUM, .required = true, .choices = "stop|terminate|retry|resume|delete|archive|unarchive|label"},
+                                      {.name = "runs", .type = MEMBER_STRING, .list = true, .required = true, .help = "Ids or names."}, FLAG("force", "Delete: also runs that have not ended."), MAP("labels", "For the action label."), END};
+static const struct member bulk_item[] = {{.name = "run", .type = MEMBER_STRING, .required = true}, {.name = "ok", .type = MEMBER_BOOL, .required = true}, TEXT("kind", "Of the error."), TEXT("message", NULL), END};
+const struct member bulk_answer_members[] = {LIST("results", bulk_item, "In the order that was asked for."), WHOLE("failed", NULL), END};
+const struct member compare_query_members[] = {{.name = "runs", .type = MEMBER_STRING, .required = true, .help = "Ids or names with commas between, at most 50."}, TEXT("namespace", NULL), END};
+static const struct member compare_item[] = {{.name = "name", .type = MEMBER_STRING, .required = true}, {.name = "values", .type = MEMBER_ANY, .list = true, .help = "One for each run; null where it has none."}, FLAG("differs", NULL), END};
+const struct member compare_members[] = {LIST("runs", run_members, NULL), LIST("parameters", compare_item, NULL), LIST("metrics", compare_item, NULL), END};
+const struct member search_query_members[] = {{.name = "q", .type = MEMBER_STRING, .required = true, .help = "A part of a name, a parameter, a label or a tag."}, END};
+static const struct member search_item[] = {TEXT("kind", NULL), TEXT("id", NULL), TEXT("namespace", NULL), TEXT("name", NULL), TEXT("display_name", NULL), TEXT("found_in", NULL), END};
+const struct member search_members[] = {LIST("found", search_item, "At most 20 of each kind, among the newest 2000."), END};
+const struct member usage_query_members[] = {TIME("from", "30 days ago when it is not given."), TIME("to", "Now when it is not given."), {.name = "by", .type = MEMBER_ENUM, .choices = "user|pipeline|namespace"},
+                                             {.name = "per", .type = MEMBER_ENUM, .choices = "day|hour"}, END};
+static const struct member usage_item[] = {TIME("from", NULL), TEXT("of", NULL), WHOLE("runs", NULL), WHOLE("steps", NULL), {.name = "seconds", .type = MEMBER_DOUBLE}, END};
+const struct member usage_members[] = {LIST("usage", usage_item, NULL), FLAG("cut_off", "There was more: ask for a shorter time."), END};
+const struct member cache_query_members[] = {{.name = "page_size", .type = MEMBER_INT32, .help = "How many at most, 1 to 1000; 50 when it is not given."}, TEXT("after", "Only keys that come after this."), END};
+static const struct member cache_item[] = {TEXT("key", NULL), TEXT("run", NULL), WHOLE("node", NULL), TIME("at", NULL), MAP("outputs", NULL), {.name = "artifacts", .type = MEMBER_OBJECT, .list = true, .members = artifact_item}, END};
+const struct member cache_members[] = {LIST("entries", cache_item, NULL), TEXT("next_after", NULL), END};
+const struct member info_members[] = {TEXT("version", NULL), TEXT("store", NULL), TEXT("executor", NULL), TEXT("namespace", "The default one."), TEXT("user", "Who asks."), TEXT("identity", "How that is known."),
+                                      WHOLE("seq", "Of the last commit."), MAP("runs", "How many, by state."), END};
+static const struct member setting_item[] = {TEXT("name", NULL), TEXT("value", NULL), TEXT("from", NULL), TEXT("help", NULL), END};
+const struct member settings_members[] = {LIST("settings", setting_item, NULL), END};

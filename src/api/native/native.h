@@ -19,6 +19,8 @@ extern const struct member experiment_members[], experiment_page_members[], expe
 extern const struct member recurring_members[], recurring_page_members[], recurring_write_members[];
 extern const struct member preset_members[], preset_page_members[], preset_write_members[];
 extern const struct member notification_members[], notification_page_members[], notification_write_members[];
+extern const struct member watch_members[], bulk_members[], bulk_answer_members[], compare_query_members[], compare_members[], search_query_members[], search_members[];
+extern const struct member usage_query_members[], usage_members[], cache_query_members[], cache_members[], info_members[], settings_members[];
 extern const struct member plain_members[], plain_page_members[], plain_write_members[];
 
 /* answer.c */
@@ -99,3 +101,13 @@ void api_version_create(struct request *q);
 void api_version_schema(struct request *q);
 void api_version_graph(struct request *q);
 void api_document_check(struct request *q);
+void api_run_watch(struct request *q);
+void api_watch(struct request *q);
+void api_bulk(struct request *q);
+void api_compare(struct request *q);
+void api_search(struct request *q);
+void api_usage(struct request *q);
+void api_cache_list(struct request *q);
+void api_cache_clear(struct request *q);
+void api_info(struct request *q);
+void api_settings(struct request *q);
