@@ -4,6 +4,7 @@
 #include "dialect/argo/nodes.h"
 #include "executor/executor.h"
 #include "runtime/files.h"
+#include "text/cron.h"
 #include <limits.h>
 #include <stdlib.h>
 
@@ -202,6 +203,7 @@ static struct str recurring_body(struct request *r, const struct kubeflow_submis
 
 bool kubeflow_create_recurring(struct request *r, struct kubeflow_submission *s, const struct kubeflow_trigger *t, struct record *ret, struct error *e)
 {
+        struct cron cron;
         if (!s->display_name.n)
                 return error_set(e, ERROR_INVALID, "the recurring run has no display_name");
         if (t->max_concurrency < 1 || t->max_concurrency > 10)
@@ -212,6 +214,10 @@ bool kubeflow_create_recurring(struct request *r, struct kubeflow_submission *s,
                 return error_set(e, ERROR_INVALID, "the recurring run has two triggers: give a cron_schedule or a periodic_schedule");
         if (t->interval_s < 0)
                 return error_set(e, ERROR_INVALID, "interval_second is at least 1");
+        if (t->cron.n && !cron_parse(t->cron, &cron, e)) {
+                e->kind = ERROR_INVALID;
+                return false;
+        }
         if (!kubeflow_resolve(r, s, true, e) || !try_parameters(r, s, e))
                 return false;
         struct record x = {.kind = RECORD_RECURRING, .ns = s->ns, .parent = s->experiment, .name = s->display_name, .display_name = s->display_name, .description = s->description,

@@ -149,10 +149,17 @@ static bool do_v2_update_pipeline(struct request *r, struct value *ret, struct e
         return true;
 }
 
+/* Go's and Python's spellings. */
+static bool query_true(struct request *r, const char *name)
+{
+        struct str s = request_query(r, name);
+        return str_eq_c(s, "true") || str_eq_c(s, "True") || str_eq_c(s, "TRUE") || str_eq_c(s, "t") || str_eq_c(s, "1");
+}
+
 static bool do_v2_delete_pipeline(struct request *r, struct value *ret, struct error *e)
 {
         struct record x, version;
-        bool some, cascade = str_eq_c(request_query(r, "cascade"), "true");
+        bool some, cascade = query_true(r, "cascade");
         (void)ret;
         if (!kubeflow_record(r, RECORD_PIPELINE, request_variable(r, "pipeline_id"), MAY_PUBLISH, &x, e) || !kubeflow_latest_version(r, x.id, &some, &version, e))
                 return false;
