@@ -14,6 +14,6 @@ int main(int argc, char **argv)
         const char *libraries[] = {sqlite, uv, NULL};
         if (argc > 1 && strcmp(argv[1], "shepherd") == 0)
                 return shepherd_main(argc, argv);
-        backends = (struct backends){.store = &store_sqlite, .executors = executors, .libraries = libraries};
+        backends = (struct backends){.store = &store_sqlite, .store_url = &store_postgres, .executors = executors, .libraries = libraries};
         return cli_main(argc, argv);
 }

@@ -99,7 +99,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     server = Server()
     try:
-        status = subprocess.run(sys.argv[1:], env=server.environment(), check=False).returncode
+        command = [*([sys.executable] if sys.argv[1].endswith('.py') else []), *sys.argv[1:]]
+        status = subprocess.run(command, env=server.environment(), check=False).returncode
     finally:
         server.close()
     sys.exit(status if status >= 0 else 128 - status)

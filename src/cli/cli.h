@@ -33,6 +33,7 @@ struct args {
 
 struct backends { /* filled in by main.c */
         const struct store_ops *store;
+        const struct store_ops *store_url; /* when the setting store.url is given */
         const struct executor_ops *const *executors; /* ends in NULL; the first is the default */
         const char *const *libraries;                /* "libuv 1.44.2", for `weft version`; ends in NULL */
 };

@@ -2,6 +2,7 @@
 #include "cli/cmd.h"
 #include "api/server.h"
 #include "base/log.h"
+#include "runtime/follow.h"
 #include "text/json.h"
 #include <errno.h>
 #include <signal.h>
@@ -19,6 +20,9 @@ struct serving {
         uv_signal_t terminate, interrupt;
         struct runtime *runtime;
         struct api *api;
+        struct leadership *leadership; /* with store.url */
+        uv_async_t lost;
+        struct error lost_error;
         int status, asked;
 };
 
@@ -71,11 +75,40 @@ static void log_from(const struct settings *s)
                         log_set((enum log_level)i, str_eq_c(s->text[SET_LOG_FORMAT], "json"));
 }
 
+static void on_said(void *user, const char *text)
+{
+        (void)user;
+        log_line(LOG_WARNING, clock_wall().us, STR_NONE, 0, "%s", text);
+}
+
+static void on_lost(void *user, const struct error *e)
+{
+        struct serving *s = user;
+        s->lost_error = *e;
+        uv_async_send(&s->lost);
+}
+
+static void on_lost_here(uv_async_t *h)
+{
+        struct serving *s = h->data;
+        on_fatal(s, &s->lost_error);
+}
+
+/* Several servers may share a database: this one goes on from here when it is the engine. */
+static bool lead(struct serving *s, struct args *a, const struct settings *settings, struct str folder, struct error *e)
+{
+        struct store_settings store = runtime_store_settings(folder, settings, true, a->arena);
+        return !store.url.n || leadership_win(&store, settings, folder, on_said, on_lost, s, &s->leadership, e);
+}
+
 static bool start(struct serving *s, struct args *a, const struct settings *settings, struct str folder, struct error *e)
 {
         const struct executor_ops *x = executor_named(a->value[OPT_EXECUTOR], a->arena, e);
         struct runtime_options o = {.folder = folder, .self_exe = self_path(a->arena), .settings = settings, .store = backends.store, .executor = x};
-        if (!x || !runtime_open(&o, &s->loop, &s->runtime, e))
+        if (!x || !lead(s, a, settings, folder, e))
+                return false;
+        o.epoch = s->leadership ? leadership_epoch(s->leadership) : 0;
+        if (!runtime_open(&o, &s->loop, &s->runtime, e))
                 return false;
         runtime_on_note(s->runtime, on_note, s);
         runtime_on_fatal(s->runtime, on_fatal, s);
@@ -89,12 +122,18 @@ static int serve_in(struct args *a, const struct settings *settings, struct str 
         struct serving s = {0};
         struct error e;
         uv_loop_init(&s.loop);
+        uv_async_init(&s.loop, &s.lost, on_lost_here);
+        uv_unref((uv_handle_t *)&s.lost);
+        s.lost.data = &s;
         if (!start(&s, a, settings, folder, &e)) {
                 int status = fail(&e);
                 if (s.api)
                         api_close(s.api, 0);
+                uv_close((uv_handle_t *)&s.lost, NULL);
                 if (s.runtime)
                         runtime_close(s.runtime);
+                leadership_end(s.leadership);
+                uv_run(&s.loop, UV_RUN_NOWAIT);
                 uv_loop_close(&s.loop);
                 return status;
         }
@@ -113,7 +152,9 @@ static int serve_in(struct args *a, const struct settings *settings, struct str 
         api_close(s.api, settings->number[SET_API_GRACE]);
         uv_close((uv_handle_t *)&s.terminate, NULL);
         uv_close((uv_handle_t *)&s.interrupt, NULL);
+        uv_close((uv_handle_t *)&s.lost, NULL);
         runtime_close(s.runtime);
+        leadership_end(s.leadership);
         uv_loop_close(&s.loop);
         return s.status;
 }
@@ -158,9 +199,18 @@ static int serve(struct args *a)
         return status;
 }
 
-static bool confidential(enum setting_id id)
+/* A connection string is shown unless it has a password in it: as a word, or as user:password@. */
+static bool has_password(struct str url)
+{
+        size_t user = str_find(url, STR("://"), 0), at = str_find_char(url, '@', 0), colon = user == SIZE_MAX ? SIZE_MAX : str_find_char(url, ':', user + 3);
+        return str_find(url, STR("password"), 0) != SIZE_MAX || (at != SIZE_MAX && colon != SIZE_MAX && colon < at);
+}
+
+static bool confidential(enum setting_id id, struct str value)
 {
         struct str name = str_from(setting_table[id].name);
+        if (id == SET_STORE_URL)
+                return has_password(value);
         return str_find(name, STR("secret"), 0) != SIZE_MAX || str_find(name, STR("password"), 0) != SIZE_MAX;
 }
 
@@ -172,7 +222,7 @@ static int config(struct args *a)
                 return fail(&e);
         struct buf b = BUF(16u << 20);
         for (int i = 0; i < SETTINGS; i++) {
-                struct str value = confidential((enum setting_id)i) && s.text[i].n ? STR("(kept to itself)") : s.text[i];
+                struct str value = confidential((enum setting_id)i, s.text[i]) && s.text[i].n ? STR("(kept to itself)") : s.text[i];
                 struct buf line = BUF(16u << 20);
                 buf_addf(&line, "%s: ", setting_table[i].name);
                 if (setting_table[i].kind == SETTING_TEXT)

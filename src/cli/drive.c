@@ -267,6 +267,10 @@ static int own(struct session *s, struct str folder, int lock)
         struct runtime_options o = {.folder = folder, .self_exe = self_path(args->arena), .settings = &s->settings, .store = backends.store, .executor = x};
         if (!x)
                 return fail(&e);
+        if (s->settings.text[SET_STORE_URL].n) {
+                error_set(&e, ERROR_UNSUPPORTED, "with store.url runs belong to the servers of that database: start `weft serve`, or leave the setting out here");
+                return fail(&e);
+        }
         if (!session_begin(s))
                 return EXIT_WEFT;
         if (!runtime_open(&o, &s->loop, &s->runtime, &e)) {

@@ -12,7 +12,7 @@ bool store_view_open(struct view_store *v, const struct args *a, bool *ret_exist
         if (!settings_of(a, &v->settings, e) || !folder_of(a, false, &v->folder, e))
                 return false;
         struct store_settings s = runtime_store_settings(v->folder, &v->settings, false, v->arena);
-        if (access(arena_cstr(v->arena, s.path), F_OK) < 0)
+        if (!s.url.n && access(arena_cstr(v->arena, s.path), F_OK) < 0)
                 return errno == ENOENT || error_set(e, ERROR_IO, "cannot read the data folder %.*s: %s", STR_FMT(v->folder), strerror(errno));
         *ret_exists = backends.store->reader_open(&s, &v->reader, e);
         return *ret_exists || e->kind == ERROR_NOT_FOUND; /* a file in which nothing was stored yet: its maker was killed, or is just at it */

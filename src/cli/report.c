@@ -80,6 +80,8 @@ bool settings_of(const struct args *a, struct settings *ret, struct error *e)
                 if (!settings_set(ret, name, value, "--set", e))
                         return false;
         }
+        if (ret->text[SET_STORE_URL].n)
+                backends.store = backends.store_url;
         return true;
 }
 

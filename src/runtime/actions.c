@@ -251,6 +251,11 @@ void catch_up(struct live_run *r)
                                 start_adopted(r, &id);
                                 continue;
                         }
+                        if (rt->o.epoch) { /* it may be at work elsewhere under this very name: only another attempt is safe to start */
+                                struct task_outcome o = {.end = TASK_LOST, .cpu_us = -1, .rss_max_bytes = -1, .message = STR("the server that started it was replaced by another")};
+                                rt_step(r, &(struct event){.kind = EVENT_ENDED, .node = id.node, .epoch = id.epoch, .attempt = id.attempt, .outcome = &o}, NULL);
+                                continue;
+                        }
                 }
                 carry_out(b, r, &actions[i]);
         }

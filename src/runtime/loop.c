@@ -369,7 +369,7 @@ struct store_settings runtime_store_settings(struct str folder, const struct set
 {
         /* The engine holds a run to its limit and ends a node that would pass it; the store refuses a whole batch, so it gets room for
          * what only it still knows: the values of earlier epochs. */
-        return (struct store_settings){.path = arena_printf(a, "%.*s/weft.db", STR_FMT(folder)), .create = create,
+        return (struct store_settings){.path = arena_printf(a, "%.*s/weft.db", STR_FMT(folder)), .url = s->text[SET_STORE_URL], .create = create,
                                        .value_bytes_max = (size_t)s->number[SET_VALUE_BYTES_MAX], .run_bytes_max = 4 * (size_t)s->number[SET_RUN_BYTES_MAX]};
 }
 
@@ -395,6 +395,7 @@ bool runtime_open(const struct runtime_options *o, struct uv_loop_s *loop, struc
                                               .value_bytes_max = (size_t)n[SET_VALUE_BYTES_MAX], .step_nodes_max = (uint32_t)n[SET_STEP_NODES_MAX]};
         rt->slots = strcmp(o->executor->name, "null") == 0 ? rt->engine.window : (uint32_t)n[SET_SLOTS];
         struct store_settings ss = runtime_store_settings(rt->o.folder, o->settings, true, rt->arena);
+        ss.epoch = o->epoch;
         places_open(rt);
         if (!starts_open(rt, e) || !o->store->open(&ss, &rt->store, e)) {
                 admission_free(rt->steps);

@@ -27,6 +27,8 @@ struct runtime_options {
         const struct settings *settings;
         const struct store_ops *store;
         const struct executor_ops *executor;
+        uint64_t epoch;                    /* of the lease that this server holds (runtime/follow.h); 0: it has the store to itself. With a lease, a step under
+                                            * way that this executor does not know is lost: it may be at work elsewhere */
 };
 
 /* Opens the store. The executor is opened when the first run needs it. */

@@ -16,7 +16,7 @@ LAYERS = {
     "api": 5, "cli": 5,
 }
 SIBLINGS = {("expr", "text"), ("cli", "api")}
-CONTRACTS = {"store": {"store/store.h"}, "objects": {"objects/objects.h"}, "executor": {"executor/executor.h"}}
+CONTRACTS = {"store": {"store/store.h", "store/lease.h"}, "objects": {"objects/objects.h"}, "executor": {"executor/executor.h"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 

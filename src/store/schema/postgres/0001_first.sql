@@ -301,21 +301,9 @@ CREATE TRIGGER cache_gone AFTER DELETE ON cache REFERENCING OLD TABLE AS gone FO
 CREATE TABLE lease (
         epoch BIGINT PRIMARY KEY,
         owner TEXT COLLATE "C" NOT NULL, -- empty: nobody
-        renewed BIGINT NOT NULL,         -- counts renewals: others see that it moves, and need no clock
-        backend INTEGER NOT NULL         -- of the owner's writer: 0 unknown
+        renewed BIGINT NOT NULL          -- counts renewals: others see that it moves, and need no clock; -1: given up
 );
-INSERT INTO lease VALUES (0, '', 0, 0);
-
--- What the other servers ask of the engine, and its answers.
-CREATE TABLE command (
-        uid TEXT COLLATE "C" PRIMARY KEY,
-        no BIGINT GENERATED ALWAYS AS IDENTITY,
-        line BYTEA NOT NULL,
-        answer BYTEA,               -- NULL: not yet
-        at TIMESTAMPTZ NOT NULL DEFAULT now()
-);
-CREATE INDEX command_open ON command (no) WHERE answer IS NULL;
-CREATE INDEX command_at ON command (at);
+INSERT INTO lease VALUES (0, '', 0);
 
 -- Begins a commit: makes sure that its writer is still the engine (epoch 0: there is one writer only), and gives its number.
 CREATE FUNCTION commit_begin(my_epoch BIGINT, my_commit BIGINT, highest_run BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
