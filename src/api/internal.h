@@ -129,6 +129,9 @@ void auth_close(struct api *api);
 /* Fills in r->who. False: the request is refused. */
 bool auth_identify(struct exchange *x, struct error *e);
 
+/* origin.c: who asks is known. */
+bool origin_check(const struct exchange *x, struct error *e);
+
 struct str token_hash(struct str token, struct arena *a); /* hexadecimal digits */
 bool role_parse(struct str name, enum permission *ret);   /* "viewer", … */
 

@@ -125,7 +125,7 @@ static void begin(struct exchange *x, const char *method)
         } else if (!x->r.route)
                 refuse(x, ERROR_NOT_FOUND, 404, arena_printf(x->arena, "there is nothing at %.*s", STR_FMT(str_sub(x->raw_path, 0, 200))).p);
         x->r.reader = x->r.route ? thread_store_reader(api, &e) : NULL;
-        if (x->r.route && (!x->r.reader || !auth_identify(x, &e))) { /* before its body costs anything */
+        if (x->r.route && (!x->r.reader || !auth_identify(x, &e) || !origin_check(x, &e))) { /* before its body costs anything */
                 request_fail(&x->r, &e);
                 x->handled = true;
         }

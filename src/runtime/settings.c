@@ -42,6 +42,8 @@ const struct setting setting_table[SETTINGS] = {
                            "PostgreSQL in place of the SQLite file: postgresql://USER@HOST/DATABASE, or @FILE; the password is best kept in $PGPASSFILE"},
         [SET_STORE_LEASE] = {"store.lease", SETTING_DURATION, "10s", NULL, US_PER_S, 3600 * US_PER_S, "with PostgreSQL: how long the server that runs steps may be silent before another takes its place"},
         [SET_API_LISTEN] = {"api.listen", SETTING_TEXT, "127.0.0.1:8080", NULL, 0, 0, "address that the server listens on; port 0 takes any that is free"},
+        [SET_API_HOSTS] = {"api.hosts", SETTING_TEXT, "", NULL, 0, 0,
+                           "names, with commas between, that a server without authentication answers to beside localhost; any other may be a page that leads a browser here; * is any"},
         [SET_API_TLS_CERTIFICATE] = {"api.tls_certificate", SETTING_TEXT, "", NULL, 0, 0, "file with the server's certificate and those above it, PEM; with api.tls_key the server speaks HTTPS"},
         [SET_API_TLS_KEY] = {"api.tls_key", SETTING_TEXT, "", NULL, 0, 0, "file with the certificate's private key, PEM"},
         [SET_API_THREADS] = {"api.threads", SETTING_COUNT, "2", NULL, 1, 256, "threads that move requests and answer reads"},

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The server itself: answers, limits, signals, bad clients."""
+import errno
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 import unittest
 import urllib.parse
@@ -14,15 +16,19 @@ def raw(server, data, shut=False):
     """Sends bytes as they are; returns everything that comes back until the end."""
     to = urllib.parse.urlsplit(server.url)
     with socket.create_connection((to.hostname, to.port), timeout=LONG) as s:
-        s.sendall(data)
-        if shut:
-            s.shutdown(socket.SHUT_WR)
         got = b""
-        while True:
-            piece = s.recv(65536)
-            if not piece:
-                return got
-            got += piece
+        try:
+            s.sendall(data)
+            if shut:
+                s.shutdown(socket.SHUT_WR)
+            while piece := s.recv(65536):
+                got += piece
+        except ConnectionError:
+            pass  # refused while we were speaking
+        except OSError as e:
+            if e.errno != errno.ENOTCONN:
+                raise
+        return got
 
 
 class Answers(Case):
@@ -120,6 +126,18 @@ class Life(unittest.TestCase):
             second = subprocess.run(s.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)
             self.assertEqual(second.returncode, 2, second.stderr)
             self.assertIn("owns the data folder", second.stderr)
+        finally:
+            s.close()
+
+    def test_other_machines_are_not_served_by_accident(self):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+            for address in ("0.0.0.0:0", "[::]:0", ":0"):
+                done = subprocess.run([WEFT, "serve", "--listen", address, "--data", os.path.join(folder, "data")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+                self.assertIn("--insecure", done.stderr)
+        s = Server(None, "--insecure", listen="0.0.0.0:0")
+        try:
+            self.assertIn("--insecure", s.said())
         finally:
             s.close()
 

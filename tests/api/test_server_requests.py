@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """How requests are taken apart and carried out: paths, bodies, forms, threads, limits. The server is tests/api/probe.c."""
-import json
+import contextlib
+import http.client
 import os
 import socket
+import sqlite3
 import threading
 import time
 import unittest
@@ -70,6 +72,14 @@ class Requests(ProbeCase):
         a = self.server.request("OPTIONS", "/echo/x")
         self.assertEqual((a.status, a.body), (204, b""))
         self.assertIn("GET", a.headers["allow"])
+
+    def test_requests_of_other_pages_change_nothing(self):
+        own = self.server.url
+        for origin, status in ((own, 200), ("http://evil.example", 403), ("null", 403), (own + "1", 403), ("https://evil.example:8080", 403)):
+            self.assertEqual(self.server.post("/echo", "x", Origin=origin).status, status, origin)
+        self.assertEqual(self.server.get("/echo/x", Origin="http://evil.example").status, 200)  # it does not get to read the answer
+        for host, status in (("evil.example", 403), ("localhost.evil.example", 403), ("127.0.0.1.evil.example", 403), ("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:8080", 200)):
+            self.assertEqual(self.server.get("/echo/x", Host=host).status, status, host)
 
     def test_json(self):
         self.assertEqual(self.server.post("/json", {"a": [1.50, "ü"]}).json, {"a": [1.5, "ü"]})
@@ -230,6 +240,45 @@ class Patience(ProbeCase):
                 s.close()
         wait_for(lambda: self.figure("weft_http_body_bytes") == 0)
         self.assertEqual(self.server.post("/echo", b"x" * 100000).status, 200)
+
+
+class Killed(unittest.TestCase):
+    def test_every_acknowledged_run_is_there(self):
+        """kill -9 under a load of submissions, several times over."""
+        s = Server(weft=PROBE)
+        acknowledged = {}
+        lock = threading.Lock()
+
+        def load(turn, i):
+            for k in range(200):
+                name = f"k-{turn}-{i}-{k}"
+                try:
+                    a = s.post("/run?name=" + name, WORKFLOW % name)
+                except (OSError, http.client.HTTPException):
+                    return  # the server is gone
+                with lock:
+                    acknowledged[name] = (a.status, a.json.get("uid"))
+        try:
+            for turn in range(3):
+                before = len(acknowledged)
+                threads = [threading.Thread(target=load, args=(turn, i)) for i in range(8)]
+                for t in threads:
+                    t.start()
+                wait_for(lambda: len(acknowledged) >= before + 40)
+                s.kill()
+                for t in threads:
+                    t.join()
+                s.process.stdout.close()
+                s.log.close()
+                s.start()
+            self.assertEqual({status for status, _ in acknowledged.values()}, {200})
+            s.stop()
+            with contextlib.closing(sqlite3.connect(os.path.join(s.data, "weft.db"))) as db:
+                stored = db.execute("select name, uid from run").fetchall()
+            self.assertEqual(len(stored), len({name for name, _ in stored}), "a run is there twice")
+            self.assertLessEqual({(name, uid) for name, (_, uid) in acknowledged.items()}, set(stored))
+        finally:
+            s.close()
 
 
 class Ending(unittest.TestCase):
