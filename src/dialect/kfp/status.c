@@ -207,11 +207,24 @@ struct value kfp_spec_of_document(struct str text, struct str language, struct a
         return value_map(m.members, m.n);
 }
 
-static void put_source(struct map_builder *m, const struct run_row *run)
+/* The bare pipeline, or with its platform document as one map. */
+static struct value pipeline_spec(const struct kfp_workflow *x, struct arena *a)
+{
+        struct map_builder m = {.arena = a};
+        if (!x->platform)
+                return *x->spec;
+        map_push(&m, STR("pipeline_spec"), *x->spec);
+        map_push(&m, STR("platform_spec"), *x->platform);
+        return value_map(m.members, m.n);
+}
+
+static void put_source(struct map_builder *m, const struct workflow *w, const struct run_row *run)
 {
         struct map_builder reference = {.arena = m->arena};
         if (!run->meta.pipeline.n && !run->meta.version.n) {
-                if (run->document.n)
+                if (w && w->document)
+                        map_push(m, STR("pipeline_spec"), pipeline_spec(w->dialect, m->arena));
+                else if (run->document.n)
                         map_push(m, STR("pipeline_spec"), kfp_spec_of_document(run->document, run->language, m->arena));
                 return;
         }
@@ -245,7 +258,7 @@ void kfp_write_status(const struct workflow *w, const struct run_row *run, const
         put_text(&m, "experiment_id", run->meta.experiment);
         map_push(&m, STR("storage_state"), value_string(run->meta.archived ? STR("ARCHIVED") : STR("AVAILABLE")));
         put_text(&m, "description", run->meta.description);
-        put_source(&m, run);
+        put_source(&m, w, run);
         put_config(&m, run);
         put_text(&m, "service_account", run->meta.service_account);
         put_text(&m, "recurring_run_id", run->meta.recurring);
