@@ -211,6 +211,18 @@ def json_text(b):
     say("writing", write, "MB/s", yardstick=write_peer)
 
 
+def lists(b):
+    """Pages of 50 out of many finished runs of five nodes each, microseconds at one connection; the rest of the line: p99 of the processor's time"""
+    program = os.path.join(os.path.dirname(b.weft), "..", "bench", "bench_lists")
+    if not os.path.exists(program):
+        sys.exit(f"{program} is not there: `ninja -C BUILD bench/bench_lists` makes it")
+    made = subprocess.run([program, b.folder, str(b.lists)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    for name, p50, p99, _, cpu_p99, rows in (line.split("\t") for line in made.splitlines()):
+        print(f"  {name}: p50 {p50}, p99 {p99}, processor p99 {cpu_p99}, {rows} rows")
+        if "total" not in name and "alone" not in name and (float(p50) > 1000 or float(p99) > 5000):
+            misses.append(name)
+
+
 FIGURES = {"thousand": thousand, "chain": chain_of_100, "fan-out": fan_out_100_000, "one": one, "json": json_text}
 
 
@@ -219,6 +231,7 @@ def main():
     parser.add_argument("weft")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help="of " + ", ".join(FIGURES))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--lists", type=int, metavar="RUNS", help="also lists over so many runs: a million take minutes and 2 GB")
     parser.add_argument("--dir", help="where the data folders go (default: beside the binary, because /tmp may be memory)")
     a = parser.parse_args()
     for name in a.figures:
@@ -232,6 +245,10 @@ def main():
         for name in a.figures or FIGURES:
             print(f"{name}: {FIGURES[name].__doc__}", flush=True)
             FIGURES[name](bench)
+        if a.lists:
+            bench.lists = a.lists
+            print(f"lists: {lists.__doc__}", flush=True)
+            lists(bench)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"missed: {', '.join(misses)}" if misses else "every target is met")

@@ -49,6 +49,11 @@ static bool faulty_cache_get(struct store_reader *r, struct str key, struct aren
                                 : under()->cache_get(r, key, a, ret_found, ret_from, ret_at, ret_outputs, e);
 }
 
+static bool faulty_backup(const struct store_settings *settings, struct str to, struct error *e)
+{
+        return due(FAULTY_READ) ? fail("backing up", e) : under()->backup(settings, to, e);
+}
+
 static bool faulty_reader_open(const struct store_settings *settings, struct store_reader **ret, struct error *e)
 {
         return due(FAULTY_READ) ? fail("opening a reader", e) : under()->reader_open(settings, ret, e);
@@ -149,6 +154,7 @@ const struct store_ops store_faulty = {
         .close = faulty_close,
         .commit = faulty_commit,
         .cache_get = faulty_cache_get,
+        .backup = faulty_backup,
         .reader_open = faulty_reader_open,
         .reader_close = faulty_reader_close,
         .runs = faulty_runs,

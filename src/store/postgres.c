@@ -301,12 +301,19 @@ static void reader_close(struct store_reader *r)
         free(r);
 }
 
+static bool backup(const struct store_settings *settings, struct str to, struct error *e)
+{
+        (void)settings;
+        return error_set(e, ERROR_UNSUPPORTED, "backing up to %.*s: the database is PostgreSQL's, whose pg_dump copies it while Weft works", STR_FMT(str_sub(to, 0, 500)));
+}
+
 const struct store_ops store_postgres = {
         .name = "postgres",
         .open = writer_open,
         .close = writer_close,
         .commit = postgres_commit,
         .cache_get = postgres_cache_get,
+        .backup = backup,
         .reader_open = reader_open,
         .reader_close = reader_close,
         .runs = postgres_runs,

@@ -516,12 +516,46 @@ static void reader_close(struct store_reader *r)
         free(r);
 }
 
+/* All pages in one step: of one snapshot, which holds nobody up. */
+static bool copy_pages(struct connection *c, const char *to, struct error *e)
+{
+        sqlite3 *copy = NULL;
+        int code = sqlite3_open_v2(to, &copy, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
+        sqlite3_backup *b = code == SQLITE_OK ? sqlite3_backup_init(copy, "main", c->db, "main") : NULL;
+        if (b) {
+                sqlite3_backup_step(b, -1);
+                code = sqlite3_backup_finish(b);
+        } else if (code == SQLITE_OK)
+                code = sqlite3_errcode(copy);
+        bool good = code == SQLITE_OK;
+        if (!good)
+                error_set(e, (code & 0xff) == SQLITE_FULL ? ERROR_FULL : kind_of(c->db, code), "copying %s to %s: %s", c->path, to, sqlite3_errstr(code));
+        return sqlite3_close(copy) == SQLITE_OK && good;
+}
+
+static bool backup(const struct store_settings *settings, struct str to, struct error *e)
+{
+        _cleanup_arena_ struct arena *a = arena_new();
+        const char *path = arena_cstr(a, to);
+        struct connection c;
+        if (access(path, F_OK) == 0)
+                return error_set(e, ERROR_CONFLICT, "backing up to %s: that exists already; give another name", path);
+        if (!sqlite_connect(settings, false, &c, e))
+                return false;
+        bool good = create_file(path, e) && copy_pages(&c, path, e);
+        sqlite_disconnect(&c);
+        if (!good && e->kind != ERROR_CONFLICT)
+                unlink(path);
+        return good;
+}
+
 const struct store_ops store_sqlite = {
         .name = "sqlite",
         .open = writer_open,
         .close = writer_close,
         .commit = sqlite_commit,
         .cache_get = sqlite_cache_get,
+        .backup = backup,
         .reader_open = reader_open,
         .reader_close = reader_close,
         .runs = sqlite_runs,

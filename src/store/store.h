@@ -93,6 +93,9 @@ struct store_ops {
         bool (*cache_get)(struct store_reader *, struct str key, struct arena *a, bool *ret_found, struct str *ret_from /* "uid/node" */,
                           struct wall *ret_at, struct bindings *ret_outputs, struct error *e);
 
+        /* A copy of one commit, and all before it, while the writer goes on. The file `to` must not be there; it is the owner's alone, and on disk on
+         * return. ERROR_UNSUPPORTED, with what to do instead, where the database has tools of its own. */
+        bool (*backup)(const struct store_settings *, struct str to, struct error *e);
         bool (*reader_open)(const struct store_settings *, struct store_reader **ret, struct error *e);
         void (*reader_close)(struct store_reader *);
         /* Rows live in an arena of the reader's until the visitor returns. */

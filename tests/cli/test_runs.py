@@ -268,6 +268,21 @@ class Changing(Case):
         self.wait(lambda: not os.path.exists(os.path.join(self.data, "runs", run["id"])), "its folder to go")
         self.weft("delete", "sample", status=2)
 
+    def test_backup(self):
+        run = self.run_json(self.file(HELLO))
+        copy = os.path.join(self.folder, "copy")
+        self.weft("backup", copy)
+        self.assertEqual(sorted(os.listdir(os.path.join(copy, "runs"))), [run["id"]])
+        self.weft("backup", copy, status=2)
+        self.assertIn("exists already", self.err)
+        self.weft("delete", "sample")
+        own, self.data = self.data, copy
+        try:
+            self.assertEqual(self.weft("list", "-o", "quiet").split(), ["sample"])
+            self.assertIn("hello", self.weft("logs", "sample"))
+        finally:
+            self.data = own
+
     def test_delete_refuses_what_runs(self):
         run = self.begin("run", self.file(SLOW))
         self.wait_node("slow", "main", "Running")

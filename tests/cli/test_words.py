@@ -6,7 +6,7 @@ import unittest
 
 from harness import Case, HELLO, WEFT, workflow
 
-COMMANDS = ["run", "lint", "list", "get", "logs", "stop", "terminate", "retry", "approve", "resume", "delete", "version", "help", "completion"]
+COMMANDS = ["run", "lint", "list", "get", "logs", "stop", "terminate", "retry", "approve", "resume", "delete", "backup", "version", "help", "completion"]
 
 
 class Words(Case):

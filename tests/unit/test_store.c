@@ -2,8 +2,10 @@
 #include "store_suite.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +171,71 @@ static void test_history_has_the_columns_of_node(void **state)
         assert_int_equal(sqlite3_column_int(q, 0), sqlite3_column_int(q, 1));
         sqlite3_finalize(q);
         sqlite_disconnect(&c);
+}
+
+/* A copy made while another thread commits: some commit of it, whole. */
+struct writing { struct store *s; atomic_bool end; };
+static void *keep_writing(void *user)
+{
+        struct writing *w = user;
+        struct error e;
+        for (uint32_t i = 1; !atomic_load(&w->end) && i < 100000; i++)
+                if (!put(w->s, 1, 100, 16 + i % 200, &e)) /* all hundred nodes again, with another length */
+                        abort();
+        return NULL;
+}
+
+static bool same_length(void *user, const struct node_row *row)
+{
+        size_t *length = user;
+        assert_true(*length == 0 || row->message.n == *length);
+        *length = row->message.n;
+        return true;
+}
+
+static void test_backup(void **state)
+{
+        (void)state;
+        struct error e = {0};
+        fill(1, 16);
+        struct writing w = {.s = suite_open(&store_sqlite, &settings)};
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, keep_writing, &w), 0);
+        uint64_t last = 0;
+        for (int i = 0; i < 8; i++) {
+                char path[120];
+                snprintf(path, sizeof path, "%s/copy-%d.db", place.folder, i);
+                struct store_settings copy = settings;
+                copy.path = str_from(path);
+                if (!store_sqlite.backup(&settings, copy.path, &e))
+                        fail_msg("%s", e.text);
+                assert_false(store_sqlite.backup(&settings, copy.path, &e)); /* never over what is there */
+                assert_int_equal(e.kind, ERROR_CONFLICT);
+                struct stat st;
+                assert_int_equal(stat(path, &st), 0);
+                assert_int_equal(st.st_mode & 0777, 0600);
+                struct store *s = suite_open(&store_sqlite, &copy); /* it is a database like any other, and goes on */
+                struct store_reader *r;
+                uint64_t seq = 0;
+                size_t length = 0;
+                assert_true(store_sqlite.reader_open(&copy, &r, &e));
+                assert_true(store_sqlite.seq(r, &seq, &e));
+                assert_true(seq >= last);
+                assert_true(store_sqlite.nodes(r, STR(UID_A), 0, same_length, &length, &e));
+                assert_int_equal(suite_count(&store_sqlite, r, UID_A, 0), 100);
+                last = seq;
+                assert_true(put(s, 1, 1, 16, &e));
+                store_sqlite.reader_close(r);
+                store_sqlite.close(s);
+        }
+        atomic_store(&w.end, true);
+        pthread_join(thread, NULL);
+        store_sqlite.close(w.s);
+        struct store_settings nowhere = settings;
+        nowhere.path = STR("/nonexistent/weft.db");
+        assert_false(store_sqlite.backup(&nowhere, STR("/nonexistent/copy.db"), &e));
+        assert_false(store_sqlite.backup(&settings, STR("/nonexistent/copy.db"), &e));
+        assert_int_equal(e.kind, ERROR_NOT_FOUND);
 }
 
 /* --- files that are not as they should be --- */
@@ -533,7 +600,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_newer_schema),    TEST(test_migration),        TEST(test_history_has_the_columns_of_node),
+                TEST(test_backup), TEST(test_newer_schema),    TEST(test_migration),        TEST(test_history_has_the_columns_of_node),
                 TEST(test_other_files),     TEST(test_empty_file),       TEST(test_damaged_file),
                 TEST(test_damaged_value),   TEST(test_read_only_folder), TEST(test_create_denied),
                 TEST(test_read_only_folder_with_log), TEST(test_read_only_folder_with_log_alone),
