@@ -335,7 +335,7 @@ static bool fill(struct runtime *rt, const struct command *c, struct record *r, 
         r->revision = old ? old->revision + 1 : 1;
         if (r->kind == RECORD_RECURRING)
                 keep_position(r, old, now, a);
-        if (!record_check(r, e))
+        if (!record_check(r, e) || (r->kind == RECORD_RECURRING && !schedule_check(r, e)))
                 return false;
         const struct value *document;
         struct value body;

@@ -104,6 +104,7 @@ struct runtime {
         runtime_note *note; void *note_user;
         runtime_fatal *fatal; void *fatal_user;
         struct server *server;
+        struct schedule *schedule;    /* NULL: this process makes no recurring runs */
         struct known_default { struct known_default *next; char id[37]; } *defaults; /* experiments that are stored, or in a batch */
         uv_timer_t *resuming;         /* NULL: every run that has not ended is loaded */
         struct runtime_metrics metrics;
@@ -155,7 +156,11 @@ bool namespace_check(struct str s, struct error *e);
 bool reader_ready(struct runtime *rt, struct error *e);
 
 /* schedule.c */
-bool schedule_check(struct runtime *rt, const struct record *r, struct error *e); /* its cron line and time zone */
+bool schedule_check(const struct record *r, struct error *e); /* its cron line and time zone */
+bool schedule_open(struct runtime *rt, struct error *e);
+void schedule_committed(struct runtime *rt, const struct batch *b);
+void schedule_undone(struct runtime *rt);
+void schedule_close(struct runtime *rt);
 
 /* actions.c */
 bool executor_ready(struct runtime *rt, struct error *e);

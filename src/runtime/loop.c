@@ -149,6 +149,7 @@ static void durable(struct runtime *rt, struct batch *b)
                         rt->o.executor->forget(rt->executor, &b->forgets[i].id);
         actions_release(b);
         runs_ended(rt, b);
+        schedule_committed(rt, b);
         remove_folders(rt, b);
         reply_all(b, NULL);
 }
@@ -163,6 +164,7 @@ static void undo(struct runtime *rt, struct batch *b)
         }
         starts_drop(rt);
         catalog_forget_defaults(rt);
+        schedule_undone(rt);
         size_t n = 0;
         struct arena *a = arena_new();
         struct str *again = arena_alloc_array(a, sizeof *again, HASH_COUNT(rt->runs) + 1);
@@ -492,6 +494,7 @@ static void flush(struct runtime *rt)
 void runtime_close(struct runtime *rt)
 {
         resume_close(rt);
+        schedule_close(rt);
         flush(rt);
         if (rt->server)
                 server_close(rt->server);
