@@ -2,9 +2,8 @@
  * UPLOAD_BYTES_MAX as it is unpacked, also what is not wanted, so that a bomb ends early; names only choose, but one that leads out of the archive and links say
  * that somebody means ill, and are refused. */
 #include "api/upload.h"
+#include "api/archive_late.h"
 #include "base/buf.h"
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -132,6 +131,8 @@ static bool take_entries(struct reading *r, struct error *e)
 
 static bool unpack(struct str content, bool zip, struct arena *a, struct str *ret, struct error *e)
 {
+        if (!archive_load(e))
+                return false;
         struct reading r = {.from = archive_read_new(), .a = a};
         if (!r.from)
                 abort();

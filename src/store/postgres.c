@@ -238,6 +238,8 @@ static bool open_reader(struct pg *c, struct error *e)
 
 bool pg_open(const struct store_settings *settings, bool writes, struct pg *ret, struct error *e)
 {
+        if (!pq_load(e))
+                return false;
         struct pg c = {.url = strndup(settings->url.p, settings->url.n), .writes = writes};
         if (!c.url)
                 abort();

@@ -1,6 +1,6 @@
 /* What the files of the PostgreSQL store share. Nobody else includes this, except its tests. */
 #pragma once
-#include <libpq-fe.h>
+#include "store/pq.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "store/store.h"
