@@ -22,6 +22,7 @@ struct identity {
         struct str user;            /* empty: nobody */
         const struct str *groups; size_t groups_n;
         bool everything;            /* the server runs without authentication, for its owner alone */
+        enum permission most;       /* a token for less than its user may: at most this; MAY_NOTHING: no such limit */
         struct str how;             /* "token", "proxy", "oidc", "jwt", "none" */
 };
 

@@ -156,6 +156,9 @@ static bool by_token(struct exchange *x, struct str token, struct error *e)
                 return error_set(e, ERROR_DENIED, "this token has expired: ask for another one");
         r->who = (struct identity){.user = record.owner, .how = STR("token")};
         groups_take(&r->who, value_get_c(&body, "groups"), x->arena);
+        const struct value *role = value_get_c(&body, "role");
+        if (role && (role->kind != VALUE_STRING || !role_parse(role->text, &r->who.most)))
+                return error_set(e, ERROR_CORRUPT, "the token's role is none that this server knows");
         return true;
 }
 
@@ -229,7 +232,7 @@ static void role_of_subject(const struct request *r, struct str ns, struct str s
                 *best = may;
 }
 
-static enum permission role_in(const struct request *r, struct str ns)
+static enum permission own_role_in(const struct request *r, struct str ns)
 {
         enum permission best = MAY_BE_SOMEBODY;
         if (is_admin(r))
@@ -242,6 +245,13 @@ static enum permission role_in(const struct request *r, struct str ns)
                         role_of_subject(r, ns, subject, &best);
         }
         return best;
+}
+
+/* A token may be for less than its user may. */
+static enum permission role_in(const struct request *r, struct str ns)
+{
+        enum permission best = own_role_in(r, ns);
+        return r->who.most && best > r->who.most ? r->who.most : best;
 }
 
 bool request_allow(const struct request *r, enum permission may, struct str ns, const char *what, struct error *e)
@@ -259,14 +269,13 @@ bool request_allow(const struct request *r, enum permission may, struct str ns, 
                          STR_FMT(r->who.user), has < MAY_VIEW ? "nobody" : role_names[has]);
 }
 
-struct seen { const struct request *r; struct str *ns; size_t n; bool all; };
+struct seen { const struct request *r; struct str *ns; size_t n; };
 static bool on_grant(void *user, const struct record *g)
 {
         struct seen *s = user;
-        s->all |= !g->ns.n;
-        if (g->state == RECORD_ACTIVE && g->ns.n && s->n < NAMESPACES_MAX)
+        if (g->state == RECORD_ACTIVE && g->ns.n && s->n < NAMESPACES_MAX) /* those for everywhere are in the role for everywhere */
                 s->ns[s->n++] = arena_str(s->r->arena, g->ns);
-        return !s->all;
+        return true;
 }
 
 bool request_namespaces(const struct request *r, const struct str **ret, size_t *ret_n)
@@ -288,6 +297,6 @@ bool request_namespaces(const struct request *r, const struct str **ret, size_t 
         if (!r->store->query_records(r->reader, &q, on_grant, &s, r->arena, &page, &e))
                 return false;
         *ret = s.ns;
-        *ret_n = s.all ? 0 : s.n;
-        return s.all || s.n > 0;
+        *ret_n = s.n;
+        return s.n > 0;
 }

@@ -1,6 +1,7 @@
 /* What the files of the server share. */
 #pragma once
 #include "api/server.h"
+#include "api/token.h"
 #include "api/mhd.h"
 #include "runtime/metrics.h"
 #include <pthread.h>
@@ -132,7 +133,6 @@ bool auth_identify(struct exchange *x, struct error *e);
 /* origin.c: who asks is known. */
 bool origin_check(const struct exchange *x, struct error *e);
 
-struct str token_hash(struct str token, struct arena *a); /* hexadecimal digits */
 bool role_parse(struct str name, enum permission *ret);   /* "viewer", … */
 
 /* prom.c */

@@ -18,6 +18,9 @@ const struct option_def option_table[OPTIONS] = {
         [OPT_CONFIG] = {"--config", 0, "FILE", false, "the configuration file (default: $WEFT_CONFIG, else weft/config.yaml in the XDG configuration folder)", NULL},
         [OPT_INSECURE] = {"--insecure", 0, NULL, false, "serve others than this machine without asking who they are", NULL},
         [OPT_SERVER] = {"--server", 0, "URL", false, "a server to ask, instead of a data folder (default: $WEFT_SERVER)", NULL},
+        [OPT_USER] = {"--user", 0, "NAME", false, "whom the token stands for", NULL},
+        [OPT_GROUP] = {"--group", 0, "NAME", true, "a group that the user belongs to; may be given again", NULL},
+        [OPT_EXPIRES] = {"--expires", 0, "DURATION", false, "how long the token lives (default: the setting auth.token_age)", NULL},
         [OPT_HELP] = {"--help", 'h', NULL, false, "show this", NULL},
 };
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-static const struct route *const route_tables[] = {routes_core, routes_native, routes_kfp_v2beta1, routes_kfp_v1beta1, NULL};
+static const struct route *const route_tables[] = {routes_core, routes_auth, routes_native, routes_kfp_v2beta1, routes_kfp_v1beta1, NULL};
 
 struct serving {
         uv_loop_t loop;

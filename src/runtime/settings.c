@@ -62,6 +62,7 @@ const struct setting setting_table[SETTINGS] = {
         [SET_AUTH_MODE] = {"auth.mode", SETTING_CHOICE, "none", "none|required", 0, 0, "whether the server asks who somebody is; none is for one's own machine"},
         [SET_AUTH_ADMINS] = {"auth.admins", SETTING_TEXT, "", NULL, 0, 0, "users who may do everything everywhere, with commas between them"},
         [SET_AUTH_DEFAULT_ROLE] = {"auth.default_role", SETTING_CHOICE, "none", "none|viewer|runner|publisher|admin", 0, 0, "role of every known user in every namespace; grants add to it"},
+        [SET_AUTH_TOKEN_AGE] = {"auth.token_age", SETTING_DURATION, "2160h", NULL, US_PER_S, INT64_C(10) * 366 * 86400 * US_PER_S, "how long a token lives, at most and by default"},
         [SET_AUTH_PROXY_ADDRESSES] = {"auth.proxy.addresses", SETTING_TEXT, "", NULL, 0, 0,
                                       "networks of the authenticating proxy, with commas between them (10.0.0.0/8, ::1); only from there the header that names a user counts"},
         [SET_AUTH_PROXY_HEADER] = {"auth.proxy.header", SETTING_TEXT, "kubeflow-userid", NULL, 0, 0, "header in which the proxy names the user"},
