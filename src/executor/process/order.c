@@ -157,6 +157,14 @@ static void put_isolation(struct buf *b, const struct order *o, const struct pla
         if (o->sandbox) {
                 field_int(b, FIELD_SANDBOX, 1);
                 put_writable(b, p, spec, environments, a);
+                field_put(b, FIELD_HIDE, p->data);
+                for (size_t i = 0; i < spec->artifacts_in_n; i++) { /* those that are read in place */
+                        struct str path = path_clean(spec->artifacts_in[i].path, a);
+                        if (path.n > p->data.n && path_within(path, p->data))
+                                field_put(b, FIELD_SHOW, path);
+                }
+                if (environments.n && path_within(environments, p->data))
+                        field_put(b, FIELD_SHOW, environments);
         }
 }
 

@@ -16,7 +16,7 @@ enum field {
         FIELD_GREETED = 'G',  /* from the shepherd: everything that it knows has been told */
         /* start */
         FIELD_PROGRAM = 'p', FIELD_ARG = 'a', FIELD_ENV = 'e', FIELD_FOLDER = 'f', FIELD_CWD = 'c', FIELD_RESULT = 'r', FIELD_LOG_MAX = 'l', FIELD_GRACE = 'g',
-        FIELD_MEMORY = 'm', FIELD_CPU = 'C', FIELD_SCRATCH = 'z', FIELD_TMP = 't', FIELD_KEEP = 'k', FIELD_SANDBOX = 's', FIELD_WRITABLE = 'w',
+        FIELD_MEMORY = 'm', FIELD_CPU = 'C', FIELD_SCRATCH = 'z', FIELD_TMP = 't', FIELD_KEEP = 'k', FIELD_SANDBOX = 's', FIELD_WRITABLE = 'w', FIELD_HIDE = 'h', FIELD_SHOW = 'v',
         FIELD_OVER = 'o', FIELD_UPPER = 'u', FIELD_WORK = 'x', FIELD_ENTRY = 'n', /* the last three are of the last FIELD_OVER */
         /* from the shepherd */
         FIELD_STARTED = 'S',  /* µs */
@@ -61,6 +61,8 @@ struct spawn {
         struct mount_over *mounts; size_t mounts_n; /* to "/" last: its `upper` becomes the root */
         char *const *keep;         /* folders that stay visible though something else covers them; NULL-terminated */
         char *const *writable;     /* sandbox: folders that stay writable; NULL-terminated */
+        const char *hide;          /* sandbox: the data folder, of which the task sees only `show` and `writable`; NULL: nothing is hidden */
+        char *const *show;         /* files and folders below `hide`; NULL-terminated */
         int64_t memory_bytes;      /* of address space; 0: no limit */
         int group;                 /* cgroup.procs of a control group to enter; 0: none */
         bool private, sandbox;

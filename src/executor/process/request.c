@@ -14,7 +14,7 @@ void request_read(struct str frame, struct arena *a, struct request *r)
         while (field_next(&rest, &f, &text))
                 fields++;
         struct texts args = {arena_alloc_array(a, sizeof(char *), fields + 1), 0}, env = {arena_alloc_array(a, sizeof(char *), fields + 2), 0};
-        struct texts keep = {NULL, 0}, writable = {NULL, 0}, entries = {NULL, 0};
+        struct texts keep = {NULL, 0}, writable = {NULL, 0}, show = {NULL, 0}, entries = {NULL, 0};
         struct spawn *x = &r->spawn;
         for (rest = frame; field_next(&rest, &f, &text);)
                 switch (f) {
@@ -40,6 +40,12 @@ void request_read(struct str frame, struct arena *a, struct request *r)
                         if (!keep.p)
                                 keep.p = arena_alloc_array(a, sizeof(char *), fields + 1);
                         push(&keep, text);
+                        break;
+                case FIELD_HIDE: x->hide = text.p; break;
+                case FIELD_SHOW:
+                        if (!show.p)
+                                show.p = arena_alloc_array(a, sizeof(char *), fields + 1);
+                        push(&show, text);
                         break;
                 case FIELD_WRITABLE:
                         if (!writable.p)
@@ -72,6 +78,7 @@ void request_read(struct str frame, struct arena *a, struct request *r)
         x->envp = env.p;
         x->keep = keep.p;
         x->writable = writable.p;
+        x->show = show.p;
         if (r->key.n)
                 env.p[env.n] = (char *)arena_printf(a, "WEFT_ATTEMPT=%.*s", STR_FMT(r->key)).p;
 }

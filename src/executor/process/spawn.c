@@ -6,6 +6,11 @@
 #include "executor/process/process.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -118,6 +123,125 @@ static bool mirror(struct child *c, const struct mount_over *m)
         return !root || !chroot(m->upper) || fail(c, "entering the task's root folder");
 }
 
+/* Nothing that a task may have left there as a link leads out of the folder. */
+static int open_below(int folder, const char *path)
+{
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+        return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+static bool show(struct child *c, int folder, const char *path)
+{
+        size_t n = strlen(c->s->hide);
+        char from[64] = "/proc/self/fd/", to[4096];
+        struct stat st;
+        if (strncmp(path, c->s->hide, n) || path[n] != '/')
+                return true;
+        int fd = open_below(folder, path + n + 1);
+        if (fd < 0)
+                return true; /* what is not there is not shown */
+        bool ok = !fstat(fd, &st) && (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode));
+        if (ok) {
+                size_t end = append(to, 0, path);
+                while (S_ISREG(st.st_mode) && to[end] != '/')
+                        end--;
+                to[end] = 0;
+                make_way(to);
+                int made = S_ISREG(st.st_mode) ? open(path, O_CREAT | O_CLOEXEC, 0644) : -1;
+                if (made >= 0)
+                        close(made);
+                from[14 + decimal(from + 14, (unsigned)fd)] = 0;
+                ok = !mount(from, path, NULL, MS_BIND | MS_REC, NULL);
+        } else
+                errno = EINVAL;
+        close(fd);
+        return ok || fail(c, "showing the task its inputs");
+}
+
+/* The data folder holds the database, the sockets, the logs and everybody's artifacts: of it the task sees its own. The sockets of the machine's
+ * services are out of its sight too. */
+static bool veil(struct child *c)
+{
+        const struct spawn *s = c->s;
+        if (!s->hide)
+                return true;
+        int folder = open(s->hide, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0)
+                return fail(c, "finding the data folder");
+        if (mount("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m") && errno != ENOENT)
+                return fail(c, "hiding the sockets of services");
+        make_way(memcpy((char[4096]){0}, s->hide, strnlen(s->hide, 4095)));
+        if (mount("data", s->hide, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=4m"))
+                return fail(c, "hiding the data folder");
+        for (char *const *p = s->show; p && *p; p++)
+                if (!show(c, folder, *p))
+                        return false;
+        for (char *const *p = s->writable; p && *p; p++)
+                if (!show(c, folder, *p))
+                        return false;
+        close(folder);
+        return true;
+}
+
+/* What a task never needs and an attack begins with. A list of what is refused, for what programs need is anybody's guess. */
+static bool filter(struct child *c)
+{
+#if defined __x86_64__
+        enum { ARCH = AUDIT_ARCH_X86_64 };
+#elif defined __aarch64__
+        enum { ARCH = AUDIT_ARCH_AARCH64 };
+#else
+#error "the sandbox has no filter of system calls for this processor"
+#endif
+        enum { NAMESPACES = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP, X32 = 0x40000000 };
+        static const unsigned refused[] = {SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, SYS_pidfd_getfd, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_setns,
+                SYS_unshare, SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, 442 /* mount_setattr */, SYS_open_by_handle_at, SYS_name_to_handle_at,
+                SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_kexec_load,
+                SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_swapon, SYS_swapoff, SYS_reboot, SYS_acct, SYS_quotactl, SYS_settimeofday, SYS_clock_settime, SYS_adjtimex,
+                SYS_clock_adjtime, SYS_sethostname, SYS_setdomainname, SYS_syslog, SYS_mknodat,
+#ifdef SYS_mknod
+                SYS_mknod,
+#endif
+        };
+        enum { N = sizeof refused / sizeof *refused };
+        struct sock_filter f[2 * N + 16];
+        unsigned short n = 0;
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1);
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1); /* its flags are in memory; libraries fall back to clone */
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+        for (size_t i = 0; i < N; i++) {
+                f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused[i], 0, 1);
+                f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+        }
+        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3);
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])); /* the low half: both processors are little-endian */
+        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 0, 1);
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+        struct sock_fprog program = {n, f};
+        return !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) || fail(c, "setting the filter of system calls");
+}
+
+/* Also root is nobody afterwards: what execve would give back is out of the bounding set. */
+static bool give_up_power(struct child *c)
+{
+        enum { CAPABILITIES = 64 };
+        for (int i = 0; i < CAPABILITIES; i++)
+                if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) && errno != EINVAL)
+                        return fail(c, "giving up capabilities");
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+                return fail(c, "giving up new privileges");
+        struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+        struct __user_cap_data_struct none[2] = {0};
+        return !syscall(SYS_capset, &head, none) || fail(c, "giving up capabilities");
+}
+
 struct mount_flags { uint64_t set, clear, propagation, userns; };
 
 static bool flags_change(const char *path, bool below, uint64_t set, uint64_t clear)
@@ -175,7 +299,7 @@ static bool isolate(struct child *c)
                 mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL); /* without it ps shows nothing, which harms nobody */
         if (s->mounts_n && !s->mounts[s->mounts_n - 1].to[1] && !mirror(c, &s->mounts[s->mounts_n - 1]))
                 return false;
-        return !s->sandbox || read_only(c);
+        return !s->sandbox || (veil(c) && read_only(c));
 }
 
 /* The last of the child: never comes back on success. */
@@ -195,8 +319,8 @@ static void run(struct child *c)
                 files.rlim_cur = s->files_max;
                 setrlimit(RLIMIT_NOFILE, &files);
         }
-        if (s->sandbox)
-                prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (s->sandbox && (!give_up_power(c) || !filter(c)))
+                return;
         execve(s->path, s->argv, s->envp);
         fail(c, "starting the command");
 }
@@ -245,6 +369,7 @@ static int first_main(void *user)
                 if (pid < 0)
                         fail(c, "starting the command");
                 else {
+                        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* its environment and memory are the shepherd's */
                         syscall(SYS_close_range, 0u, ~0u, 0u);
                         while ((ended = wait(&status)) != pid)
                                 if (ended < 0 && errno != EINTR)
