@@ -1,6 +1,7 @@
 /* The process executor against real processes: each test has a data folder and a shepherd of its own. */
 #include "base/buf.h"
 #include "executor_fixture.h"
+#include "executor/process/process.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,8 +17,10 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -676,6 +679,51 @@ static void sandbox_shuts_off(void **state)
                 fail_msg("end %d exit %d: %.*s %.*s", o->o.end, o->o.exit_code, STR_FMT(o->o.message), STR_FMT(fixture_log(f, 1)));
 }
 
+/* What an attack would begin with: each line that gets through ends the task with its number. */
+static void sandbox_keeps_attacks_out(void **state)
+{
+        (void)state;
+        put(under("weft.db"), "secret");
+        mkdir(under("objects"), 0755);
+        mkdir(under("objects/mine"), 0755);
+        mkdir(under("objects/others"), 0755);
+        put(under("objects/in"), "given\n");
+        put(under("objects/others/out"), "secret");
+        assert_int_equal(symlink("../weft.db", under("objects/link")), 0);
+        struct sockaddr_un abstract = {.sun_family = AF_UNIX};
+        snprintf(abstract.sun_path + 1, sizeof abstract.sun_path - 1, "weft-test-%d", getpid());
+        int abstract_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(abstract_fd, (struct sockaddr *)&abstract, sizeof abstract), 0);
+        assert_int_equal(listen(abstract_fd, 1), 0);
+        struct error e;
+        int named_fd = socket_in(str_from(f->folder), "attacked", true, &e);
+        assert_true(named_fd >= 0);
+        struct task_artifact_in in[] = {{.name = STR("in"), .path = str_from(under("objects/in")), .uri = str_from(under("objects/in"))},
+                                        {.name = STR("link"), .path = str_from(under("objects/link")), .uri = str_from(under("objects/link")), .optional = true}};
+        struct str folders[] = {str_from(under("objects/mine"))};
+        struct task_spec s = fixture_sh(f, arena_printf(f->arena,
+                "D=%s; [ \"$(cat $D/objects/in)\" = given ] || exit 10; cat $D/weft.db && exit 11; cat $D/objects/link && exit 12; ls $D/objects/others && exit 13; ls $D/logs && exit 14;"
+                "echo x > $D/new && exit 15; echo x > $D/objects/in && exit 16; echo mine > $D/objects/mine/out || exit 17;"
+                "cat /proc/1/environ && exit 18; ls /proc/1/fd && exit 19; kill -0 %d && exit 20;"
+                "grep -q '^CapEff:.0*$' /proc/self/status || exit 21; grep -q '^CapBnd:.0*$' /proc/self/status || exit 22; grep -q '^Seccomp:.2$' /proc/self/status || exit 23;"
+                "grep -q '^NoNewPrivs:.1$' /proc/self/status || exit 24; unshare -U true && exit 25; mount -t tmpfs x /tmp && exit 26; chroot / true && exit 27; [ -z \"$(ls /run)\" ] || exit 28;"
+                "python3 -c 'import ctypes; c = ctypes.CDLL(None, use_errno=True); exit(c.ptrace(16, 1, 0, 0) >= 0 or ctypes.get_errno() != 1)' || exit 29;"
+                "python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); sys.exit(s.connect_ex(sys.argv[1]) == 0)' $D/attacked || exit 30;"
+                "python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); sys.exit(s.connect_ex(chr(0) + sys.argv[1]) == 0)' weft-test-%d || exit 31;"
+                "python3 -c 'import socket; a, b = socket.socketpair(); a.send(b\"x\"); import threading; t = threading.Thread(target=print); t.start(); t.join()' || exit 32; exit 0",
+                f->folder, getpid(), getpid()).p);
+        s.artifacts_in = in;
+        s.artifacts_in_n = 2;
+        s.folders = folders;
+        s.folders_n = 1;
+        struct seen *o = fixture_run(f, 1, &s);
+        close(abstract_fd);
+        close(named_fd);
+        if (o->o.exit_code || o->o.end != TASK_EXITED)
+                fail_msg("end %d exit %d: %.*s %.*s", o->o.end, o->o.exit_code, STR_FMT(o->o.message), STR_FMT(fixture_log(f, 1)));
+        assert_int_equal(access(under("objects/mine/out"), R_OK), 0);
+}
+
 static void memory_limit(void **state)
 {
         (void)state;
@@ -1222,7 +1270,7 @@ int main(int argc, char **argv)
         const struct CMUnitTest user[] = {
                 IN(private, exit_codes), IN(private, isolation_is_said_when_it_works), IN(private, environment_is_clean), IN(private, outputs), IN(sandbox, outputs),
                 IN(private, inputs), IN(none, scratch_is_clean_each_time), IN(private, scratch_is_clean_each_time), IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
-                IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(private, stop_reaches_every_descendant),
+                IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(sandbox, sandbox_keeps_attacks_out), IN(private, stop_reaches_every_descendant),
                 IN(sandbox, stop_reaches_every_descendant), IN(private, lost_with_the_shepherd), IN(sandbox, lost_with_the_shepherd), IN(none, unwritable_folder),
                 IN(private, forgetting_keeps_the_log)};
         if (argc > 1 && strcmp(argv[1], "shepherd") == 0)
@@ -1244,7 +1292,7 @@ int main(int argc, char **argv)
                 IN(private, environment_is_clean), IN(none, no_such_command), IN(private, no_such_command), IN(none, image_map), IN(none, logs_and_result),
                 IN(private, logs_and_result), IN(none, log_limit), IN(none, outputs), IN(private, outputs), IN(sandbox, outputs), IN(none, outputs_where_the_task_says), IN(private, outputs_where_the_task_says), IN(none, inputs), IN(private, inputs),
                 IN(none, scratch_is_clean_each_time), IN(private, scratch_is_clean_each_time), IN(private, private_paths), IN(sandbox, private_paths), IN(private, data_folder_is_seen_as_it_is), IN(sandbox, data_folder_is_seen_as_it_is),
-                IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(none, memory_limit), IN(private, memory_limit), IN(private, python_environment_is_kept),
+                IN(private, output_links_do_not_leave_the_sandbox), IN(sandbox, sandbox_shuts_off), IN(sandbox, sandbox_keeps_attacks_out), IN(none, memory_limit), IN(private, memory_limit), IN(private, python_environment_is_kept),
                 IN(none, stop_is_gentle_then_not), IN(private, stop_is_gentle_then_not), IN(sandbox, stop_is_gentle_then_not), IN(none, stop_reaches_every_descendant),
                 IN(private, stop_reaches_every_descendant), IN(sandbox, stop_reaches_every_descendant), IN(none, an_end_takes_descendants_along),
                 IN(private, an_end_takes_descendants_along), IN(none, adopted_with_its_true_exit_code), IN(private, adopted_with_its_true_exit_code),
