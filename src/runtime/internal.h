@@ -105,6 +105,7 @@ struct runtime {
         runtime_fatal *fatal; void *fatal_user;
         struct server *server;
         struct schedule *schedule;    /* NULL: this process makes no recurring runs */
+        struct notify *notify;
         struct known_default { struct known_default *next; char id[37]; } *defaults; /* experiments that are stored, or in a batch */
         uv_timer_t *resuming;         /* NULL: every run that has not ended is loaded */
         struct runtime_metrics metrics;
@@ -180,6 +181,14 @@ void place_prioritize(struct runtime *rt, struct str uid, int32_t priority); /* 
 struct str place_reason(struct runtime *rt, struct str uid, struct arena *a);
 /* Begins those whose turn it is, at most so many. True: there are more. */
 bool places_pump(struct runtime *rt, uint32_t max);
+
+/* notify.c */
+void notify_open(struct runtime *rt);
+bool notify_resume(struct runtime *rt, struct error *e);            /* what an earlier process had not delivered */
+void notify_ended(struct live_run *r, const struct run_row *row);   /* its deliveries, into the open batch */
+void notify_committed(struct runtime *rt, const struct commit *c);
+void notify_stop(struct runtime *rt);                               /* before the loop ends */
+void notify_free(struct runtime *rt);
 
 /* starts.c */
 bool starts_open(struct runtime *rt, struct error *e);

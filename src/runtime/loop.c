@@ -142,6 +142,7 @@ static void durable(struct runtime *rt, struct batch *b)
         histogram_add(&rt->metrics.durable, clock_mono().us - b->began.us);
         for (size_t i = 0; i < rt->watchers_n; i++)
                 rt->watchers[i].call(rt->watchers[i].user, &b->commit, b->seq);
+        notify_committed(rt, &b->commit);
         if (rt->server)
                 server_committed(rt->server, b);
         for (size_t i = 0; i < b->forgets_n; i++)
@@ -260,7 +261,10 @@ bool rt_step(struct live_run *r, const struct event *event, struct error *e)
         batch_take(b, r, &d, now);
         if (d.run)
                 r->suspended = d.run->suspended;
+        bool ended = run_state_final(engine_state(r->engine)) && !r->ending;
         r->ending = run_state_final(engine_state(r->engine));
+        if (ended && d.run)
+                notify_ended(r, d.run);
         if (engine_wants_continue(r->engine) && !r->continuing) {
                 r->continuing = true;
                 r->next_continuing = rt->continuing;
@@ -414,6 +418,7 @@ bool runtime_open(const struct runtime_options *o, struct uv_loop_s *loop, struc
         uv_timer_init(loop, &rt->tell);
         uv_async_init(loop, &rt->committed, on_committed);
         rt->prepare.data = rt->check.data = rt->idle.data = rt->timer.data = rt->soft.data = rt->tell.data = rt->committed.data = rt;
+        notify_open(rt);
         uv_prepare_start(&rt->prepare, on_prepare);
         uv_check_start(&rt->check, on_check);
         uv_mutex_init(&rt->lock);
@@ -511,6 +516,7 @@ void runtime_close(struct runtime *rt)
         }
         batch_unref(rt->open);
         batch_unref(rt->flying);
+        notify_stop(rt);
         uv_handle_t *handles[] = {(uv_handle_t *)&rt->prepare, (uv_handle_t *)&rt->check, (uv_handle_t *)&rt->idle, (uv_handle_t *)&rt->timer,
                                   (uv_handle_t *)&rt->soft, (uv_handle_t *)&rt->tell, (uv_handle_t *)&rt->committed};
         for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
@@ -527,6 +533,7 @@ void runtime_close(struct runtime *rt)
         rt->o.store->close(rt->store);
         uv_mutex_destroy(&rt->lock);
         uv_cond_destroy(&rt->wanted);
+        notify_free(rt);
         starts_close(rt);
         places_close(rt);
         arena_free(rt->arena);

@@ -84,7 +84,7 @@ bool runtime_resume(struct runtime *rt, runtime_note *note, void *user, struct e
         if (!x)
                 abort();
         *x = (struct resuming){.rt = rt, .arena = arena_new(), .note = note, .user = user};
-        bool ok = reader_ready(rt, e) && find_all(x, e);
+        bool ok = reader_ready(rt, e) && find_all(x, e) && notify_resume(rt, e);
         uv_timer_init(rt->loop, &x->timer);
         x->timer.data = x;
         rt->resuming = &x->timer;
