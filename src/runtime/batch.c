@@ -143,6 +143,7 @@ void batch_take(struct batch *b, struct live_run *r, const struct delta *d, stru
         }
         if (d->run)
                 batch_run(b, r, d->run);
+        scalars_take(b, r, d);
         for (size_t i = 0; i < d->cache_n; i++)
                 PUSH(b, cache, (struct commit_cache){arena_str(b->arena, d->cache[i].key), uid, d->cache[i].node, now, bindings_copy(&d->cache[i].outputs, b->arena)});
         for (size_t i = 0; i < d->events_n; i++)

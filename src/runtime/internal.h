@@ -104,6 +104,7 @@ struct runtime {
         runtime_note *note; void *note_user;
         runtime_fatal *fatal; void *fatal_user;
         struct server *server;
+        struct retention *retention;  /* NULL: everything is kept */
         struct schedule *schedule;    /* NULL: this process makes no recurring runs */
         struct notify *notify;
         struct known_default { struct known_default *next; char id[37]; } *defaults; /* experiments that are stored, or in a batch */
@@ -155,6 +156,13 @@ bool run_lookup(struct runtime *rt, struct str ref, struct arena *a, struct run_
 void run_drop(struct live_run *r);
 bool namespace_check(struct str s, struct error *e);
 bool reader_ready(struct runtime *rt, struct error *e);
+
+/* scalars.c */
+void scalars_take(struct batch *b, struct live_run *r, const struct delta *d);
+
+/* retention.c */
+void retention_open(struct runtime *rt);
+void retention_close(struct runtime *rt);
 
 /* schedule.c */
 bool schedule_check(const struct record *r, struct error *e); /* its cron line and time zone */

@@ -501,6 +501,7 @@ void runtime_close(struct runtime *rt)
         resume_close(rt);
         schedule_close(rt);
         flush(rt);
+        retention_close(rt);
         if (rt->server)
                 server_close(rt->server);
         if (rt->executor)

@@ -55,6 +55,8 @@ static void step(uv_timer_t *t)
         if (more && !rt->closing && !rt->failed)
                 return;
         struct error e;
+        if (!rt->closing && !rt->failed)
+                retention_open(rt);
         if (!rt->closing && !rt->failed && !schedule_open(rt, &e) && x->note) /* after what has begun, so that what is under way counts */
                 x->note(x->user, STR_NONE, str_from(e.text));
         uv_timer_stop(t);
