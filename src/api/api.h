@@ -93,7 +93,10 @@ struct answer_stream {
         struct str wake_run;     /* woken by commits that touch this run; empty: by every commit */
         struct str wake_file;    /* also when this file grows (a log that is being written); empty: none */
         void *user;
+        struct stream *of;       /* the server's */
 };
+/* Within `next`: the stream is also woken when this file grows, or something appears in this folder. False: not there, or too many. */
+bool answer_stream_watch(struct answer_stream *, const char *path);
 
 /* The default error shape, {"error": {"kind", "message", "line", "column"}}; APIs of others write their own. */
 void request_fail(struct request *, const struct error *e);

@@ -12,7 +12,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 16384, NEXT_BYTES_MAX = 4 << 20, LIST_PERIOD_MS = 100 };
+enum { PIECE_BYTES = 16384, WATCHES_MAX = 64, NEXT_BYTES_MAX = 4 << 20, LIST_PERIOD_MS = 100 };
 
 struct stream {
         struct streams *all;
@@ -23,7 +23,7 @@ struct stream {
         size_t sent;
         int fd;                      /* of the connection */
         bool suspended, woken, ended, pulse;
-        int watch;
+        int *watches; size_t watches_n;
         char run[40];
         struct stream *next, *previous;
 };
@@ -128,6 +128,14 @@ static void on_arm(uv_async_t *a)
                 uv_timer_start(&all->pulse, on_pulse, all->pulse_ms, all->pulse_ms);
 }
 
+static bool watches(const struct stream *t, int wd)
+{
+        for (size_t i = 0; i < t->watches_n; i++)
+                if (t->watches[i] == wd)
+                        return true;
+        return false;
+}
+
 static void on_file(uv_poll_t *p, int status, int events)
 {
         struct streams *all = p->data;
@@ -139,7 +147,7 @@ static void on_file(uv_poll_t *p, int status, int events)
                         const struct inotify_event *v = (struct inotify_event *)at;
                         pthread_mutex_lock(&all->lock);
                         for (struct stream *t = all->first; t; t = t->next)
-                                if (t->watch >= 0 && t->watch == v->wd)
+                                if (watches(t, v->wd))
                                         wake(t);
                         pthread_mutex_unlock(&all->lock);
                 }
@@ -196,17 +204,44 @@ static void stream_free(void *user)
         if (t->next)
                 t->next->previous = t->previous;
         all->n--;
-        bool shared = false;
-        for (struct stream *o = all->first; o && t->watch >= 0; o = o->next)
-                shared |= o->watch == t->watch;
-        if (t->watch >= 0 && !shared)
-                inotify_rm_watch(all->inotify, t->watch);
+        for (size_t i = 0; i < t->watches_n; i++) {
+                bool shared = false;
+                for (struct stream *o = all->first; o && !shared; o = o->next)
+                        shared = watches(o, t->watches[i]);
+                if (!shared)
+                        inotify_rm_watch(all->inotify, t->watches[i]);
+        }
         pthread_mutex_unlock(&all->lock);
         atomic_fetch_sub(&t->api->streams_open, 1);
         if (t->s->close)
                 t->s->close(t->s);
         buf_free(&t->out);
+        free(t->watches);
         free(t);
+}
+
+/* With the lock. Watching the same file again changes nothing. */
+static bool watch(struct stream *t, const char *path)
+{
+        int wd = inotify_add_watch(t->all->inotify, path, IN_MODIFY | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF);
+        if (wd < 0 || watches(t, wd))
+                return wd >= 0;
+        if (t->watches_n == WATCHES_MAX)
+                return false;
+        t->watches = realloc(t->watches, (t->watches_n + 1) * sizeof *t->watches);
+        if (!t->watches)
+                abort();
+        t->watches[t->watches_n++] = wd;
+        return true;
+}
+
+bool answer_stream_watch(struct answer_stream *s, const char *path)
+{
+        struct stream *t = s->of;
+        pthread_mutex_lock(&t->all->lock);
+        bool watched = watch(t, path);
+        pthread_mutex_unlock(&t->all->lock);
+        return watched;
 }
 
 /* Takes over `s`, whose memory is its own or its `close`'s to free. */
@@ -218,11 +253,12 @@ struct MHD_Response *stream_response(struct exchange *x, struct answer_stream *s
         if (!t)
                 abort();
         const union MHD_ConnectionInfo *i = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *t = (struct stream){.fd = i ? i->connect_fd : -1, .all = all, .api = api, .s = s, .connection = x->connection, .out = BUF(NEXT_BYTES_MAX), .watch = -1};
+        *t = (struct stream){.fd = i ? i->connect_fd : -1, .all = all, .api = api, .s = s, .connection = x->connection, .out = BUF(NEXT_BYTES_MAX)};
         snprintf(t->run, sizeof t->run, "%.*s", STR_FMT(s->wake_run));
+        s->of = t;
         pthread_mutex_lock(&all->lock);
         if (s->wake_file.n)
-                t->watch = inotify_add_watch(all->inotify, arena_cstr(x->arena, s->wake_file), IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF);
+                watch(t, arena_cstr(x->arena, s->wake_file));
         t->next = all->first;
         if (all->first)
                 all->first->previous = t;

@@ -12,7 +12,7 @@
 
 enum { CHUNK = 65536, STEPS_MAX = 100000 };
 
-struct step { uint32_t node, epoch, attempt; off_t at; bool done; };
+struct step { uint32_t node, epoch, attempt; off_t at; bool done, watched; };
 struct log_stream {
         struct answer_stream s;
         struct arena *arena, *scratch;
@@ -89,6 +89,21 @@ static void put_lines(struct log_stream *l, const struct step *s, struct str tex
         }
 }
 
+/* Before it is read, so that nothing falls between. While there is no log, its folder is watched for one. */
+static void watch_log(struct log_stream *l, struct step *s)
+{
+        if (!l->follow || s->done || s->watched)
+                return;
+        struct attempt_id id = {l->run, s->node, s->epoch, s->attempt};
+        arena_reset(l->scratch);
+        struct str path = l->executor->log_path(l->folder, &id, l->scratch), folder = path;
+        s->watched = answer_stream_watch(&l->s, arena_cstr(l->scratch, path));
+        while (folder.n && folder.p[folder.n - 1] != '/')
+                folder.n--;
+        if (!s->watched && answer_stream_watch(&l->s, arena_cstr(l->scratch, folder)))
+                s->watched = answer_stream_watch(&l->s, arena_cstr(l->scratch, path)); /* it may have come meanwhile */
+}
+
 /* Whole lines from where it stands. False: nothing new. */
 static bool take(struct log_stream *l, struct step *s, struct buf *out)
 {
@@ -124,6 +139,7 @@ static bool next(struct answer_stream *x, struct store_reader *reader, struct bu
                 if (l->turn >= l->n)
                         l->turn = 0;
                 struct step *s = &l->steps[l->turn];
+                watch_log(l, s);
                 while (out->n < CHUNK && take(l, s, out)) {
                 }
                 if (out->n >= CHUNK)
