@@ -2,6 +2,7 @@
 """The server itself: answers, limits, signals, bad clients."""
 import errno
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -183,9 +184,11 @@ class Life(unittest.TestCase):
                     s.close()
 
     def test_wrong_settings(self):
+        folder = tempfile.mkdtemp(prefix="weft-api-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, folder)
         for args, words in ((["--listen", "nowhere"], "127.0.0.1:8080"), (["--listen", "127.0.0.1:99999"], "127.0.0.1:8080"), (["--set", "api.listn=x"], "api.listen"),
                             (["--set", "api.tls_key=/none"], "api.tls_certificate"), (["--config", "/no/such/file"], "/no/such/file")):
-            done = subprocess.run([WEFT, "serve", "--data", "/var/tmp/weft-never-made", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)
+            done = subprocess.run([WEFT, "serve", "--data", os.path.join(folder, "data"), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=LONG)
             self.assertIn(done.returncode, (2, 3), done.stderr)
             self.assertIn(words, done.stderr)
 
