@@ -279,5 +279,26 @@ class Live(Native):
         self.assertEqual((seen[-1][1]["kind"], seen[-1][1]["id"], seen[-1][1]["run"]["state"]), ("run", run["id"], "Succeeded"))
 
 
+class Recurring(Native):
+    def test_next_firings_and_a_run_out_of_turn(self):
+        made = self.call("POST", "/recurring", {"name": "nightly", "document": HELLO, "cron": "30 2 * * *", "timezone": "Europe/Berlin", "parameters": {"who": "moon"}}, 201)
+        path = f"/recurring/{made['id']}"
+        firings = self.call("GET", path + "/firings?count=3")["firings"]
+        self.assertEqual(len(firings), 3)
+        self.assertEqual(firings, sorted(set(firings)))
+        self.assertTrue(all(f.endswith(":30:00Z") for f in firings), firings)
+        self.assertEqual(self.error("GET", path + "/firings?count=101")["kind"], "invalid")
+        run = self.call("POST", path + "/run", None, 201)
+        self.assertEqual((run["recurring"], run["parameters"]["who"]), (made["id"], "moon"))
+        wait_for(lambda: self.call("GET", f"/runs/{run['id']}")["state"] == "Succeeded")
+        self.assertEqual(self.call("GET", path + "/firings?count=3")["firings"], firings)  # not moved by it
+        self.call("PATCH", path, {"state": "disabled"})
+        self.assertEqual(self.call("GET", path + "/firings")["firings"], [])
+        self.error("POST", "/recurring", {"name": "bad", "document": HELLO, "cron": "every day"})
+        self.error("POST", "/recurring", {"name": "bad", "document": HELLO, "cron": "0 0 * * *", "timezone": "Europe/Nowhere"})
+        self.call("DELETE", path)
+        self.error("GET", path + "/firings", None, 404)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2 if "-v" in sys.argv else 1)

@@ -149,6 +149,9 @@ const struct member recurring_members[] = {RECORD_HEAD, RECURRING, TIME("last_fi
 const struct member recurring_page_members[] = PAGE("recurring", recurring_members);
 const struct member recurring_write_members[] = {RECORD_WRITE, TEXT("experiment", "Id or name."), RECURRING, END};
 
+const struct member firing_query_members[] = {TEXT("namespace", "The namespace in which names are looked up; else the default one."), WHOLE("count", "How many, at most 100; else 5."), END};
+const struct member firing_members[] = {{.name = "firings", .type = MEMBER_TIME, .list = true, .required = true, .help = "The next ones; fewer at its end, none while it is disabled."}, END};
+
 const struct member preset_members[] = {RECORD_HEAD, MAP("parameters", NULL), END};
 const struct member preset_page_members[] = PAGE("presets", preset_members);
 const struct member preset_write_members[] = {RECORD_WRITE, MAP("parameters", "By name, as JSON values."), END};

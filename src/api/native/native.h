@@ -16,6 +16,7 @@ extern const struct member record_list_members[], remove_members[], pipeline_mem
 extern const struct member version_members[], version_page_members[], version_write_members[], version_schema_members[], version_graph_members[];
 extern const struct member check_members[], check_answer_members[], document_members[];
 extern const struct member experiment_members[], experiment_page_members[], experiment_write_members[];
+extern const struct member firing_query_members[], firing_members[];
 extern const struct member recurring_members[], recurring_page_members[], recurring_write_members[];
 extern const struct member preset_members[], preset_page_members[], preset_write_members[];
 extern const struct member notification_members[], notification_page_members[], notification_write_members[];
@@ -59,6 +60,7 @@ struct value show_problems(struct request *q, const struct problems *p);
 /* The run by its id, its name or the beginning of its id. */
 bool find_run(struct request *q, enum permission may, struct run_row *ret, struct error *e);
 bool find_run_ref(struct request *q, struct str ref, enum permission may, struct run_row *ret, struct error *e);
+void answer_run(struct request *q, struct str uid, int status); /* runs.c: the whole of it */
 bool find_node(struct request *q, const struct run_row *run, struct node_row *ret, struct error *e);
 /* A record by id or name in `ns` (empty: the default namespace). */
 bool find_record(struct request *q, enum record_kind kind, struct str ns, struct str parent, struct str ref, enum permission may, struct record *ret, struct error *e);
@@ -93,6 +95,8 @@ void api_artifact_get(struct request *q);
 void api_node_logs(struct request *q);
 void api_run_logs(struct request *q);
 void api_record_list(struct request *q);
+void api_recurring_firings(struct request *q);
+void api_recurring_run(struct request *q);
 void api_record_get(struct request *q);
 void api_record_create(struct request *q);
 void api_record_update(struct request *q);

@@ -53,6 +53,8 @@ const struct route routes_native[] = {
         RECORDS(PIPELINE "/presets", "preset", "the presets of a pipeline", "Preset", preset_members, preset_page_members, preset_write_members, MAY_BE_SOMEBODY),
         RECORDS(API_ROOT "/experiments", "experiment", "experiments", "Experiment", experiment_members, experiment_page_members, experiment_write_members, MAY_BE_SOMEBODY),
         RECORDS(API_ROOT "/recurring", "recurring run", "recurring runs", "Recurring", recurring_members, recurring_page_members, recurring_write_members, MAY_BE_SOMEBODY),
+        GET(API_ROOT "/recurring/{record}/firings", api_recurring_firings, MAY_BE_SOMEBODY, "listFirings", "The next firings of a recurring run.", firing_query_members, firing_members),
+        POST(API_ROOT "/recurring/{record}/run", api_recurring_run, MAY_BE_SOMEBODY, "runRecurring", "Start one of its runs now.", where_members, NULL, run_members),
         RECORDS(API_ROOT "/notifications", "notification", "notifications", "Notification", notification_members, notification_page_members, notification_write_members, MAY_BE_SOMEBODY),
         RECORDS(API_ROOT "/namespaces", "namespace", "namespaces", "Namespace", plain_members, plain_page_members, plain_write_members, MAY_BE_SOMEBODY),
         POST(API_ROOT "/check", api_document_check, MAY_BE_SOMEBODY, "checkDocument", "Say what is wrong with a document, or what it asks for.", NULL, check_members, check_answer_members),

@@ -165,7 +165,7 @@ void api_run_list(struct request *q)
 
 /* ---- one ---- */
 
-static void show_whole(struct request *q, struct str uid, int status)
+void answer_run(struct request *q, struct str uid, int status)
 {
         struct error e;
         struct run_row row;
@@ -182,7 +182,7 @@ static void show_whole(struct request *q, struct str uid, int status)
         answer(q, v);
 }
 
-void api_run_get(struct request *q) { show_whole(q, request_variable(q, "run"), 200); }
+void api_run_get(struct request *q) { answer_run(q, request_variable(q, "run"), 200); }
 
 void api_run_document(struct request *q)
 {
@@ -356,5 +356,5 @@ void api_run_create(struct request *q)
         if (!request_command(q, &c, &x, &e))
                 request_fail(q, &e);
         else
-                show_whole(q, x.uid, 201);
+                answer_run(q, x.uid, 201);
 }
