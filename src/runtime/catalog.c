@@ -751,9 +751,11 @@ void catalog_on_run(struct runtime *rt, const struct command *c, const struct ru
         bool ok = c->kind == COMMAND_META ? meta_apply(rt, c, row, &m, a, &e) : metric_check(rt, c, row, &node, &e);
         if (ok) {
                 struct batch *b = batch_open(rt);
-                if (c->kind == COMMAND_META)
+                if (c->kind == COMMAND_META) {
                         meta_put(rt, row->uid, &m);
-                else
+                        if (c->meta_set & 1u << META_PRIORITY)
+                                place_prioritize(rt, row->uid, m.priority);
+                } else
                         batch_metric(b, row->uid, node, c->metric, c->value);
                 catalog_audit(rt, b, c, row->ns, "run", row->uid, row->name);
                 batch_reply(b, done, user, &(struct answer){.ok = true, .uid = row->uid, .name = row->name, .state = row->state}, STR_NONE);

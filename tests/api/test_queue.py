@@ -118,5 +118,23 @@ class Limits(unittest.TestCase):
         wait_for(lambda: state_of(self.server, second) == "Succeeded")
 
 
+class Priorities(Case):
+    settings = {"limits.runs": 1, "executor.process.isolation": "none"}
+
+    def test_a_priority_given_later_counts(self):
+        go = os.path.join(self.server.folder, "go")
+        blocker = workflow("blocker")
+        blocker["spec"]["templates"][0]["container"]["command"] = ["/bin/sh", "-c", f"while [ ! -e {go} ]; do sleep 0.02; done"]
+        submit(self.server, blocker, "ann")
+        wait_for(lambda: state_of(self.server, "blocker") == "Running")
+        submit(self.server, workflow("second"), "ann")
+        submit(self.server, workflow("third"), "ann")
+        changed = self.server.request("PATCH", "/api/weft/v1/runs/third", {"priority": 9})
+        self.assertEqual((changed.status, changed.json.get("priority")), (200, 9), changed.text)
+        open(go, "w").close()
+        wait_for(lambda: state_of(self.server, "second") == state_of(self.server, "third") == "Succeeded")
+        self.assertLess(run_of(self.server, "third")["started_at"], run_of(self.server, "second")["started_at"])
+
+
 if __name__ == "__main__":
     unittest.main()
