@@ -74,7 +74,7 @@ void request_set_header(struct request *, const char *name, struct str value);  
 /* Body as JSON; false: the error names line and column, kind ERROR_INVALID. */
 bool request_json(struct request *, struct value *ret, struct error *e);
 
-/* May who asks do this there? When they may not even see it the error is ERROR_NOT_FOUND with `what` in it, else ERROR_DENIED. ERROR_DENIED
+/* May who asks do this there? When they may not even see it the error is ERROR_NOT_FOUND, "there is no WHAT", as it must be when it is really not there, else ERROR_DENIED. ERROR_DENIED
  * without a name becomes 401. */
 bool request_allow(const struct request *, enum permission, struct str ns, const char *what, struct error *e);
 /* The namespaces that who asks may see, for struct query; *ret_n 0 with true: all. False: none at all. */

@@ -264,7 +264,7 @@ bool request_allow(const struct request *r, enum permission may, struct str ns, 
         if (has >= may)
                 return true;
         if (has < MAY_VIEW && ns.n)
-                return error_set(e, ERROR_NOT_FOUND, "%s does not exist", what);
+                return error_set(e, ERROR_NOT_FOUND, "there is no %s", what);
         return error_set(e, ERROR_DENIED, "%s: this needs the role %s%s%.*s, and %.*s is %s there", what, role_names[may < MAY_VIEW ? MAY_VIEW : may], ns.n ? " in namespace " : "", STR_FMT(ns),
                          STR_FMT(r->who.user), has < MAY_VIEW ? "nobody" : role_names[has]);
 }

@@ -9,7 +9,7 @@ bool kubeflow_record(struct request *r, enum record_kind kind, struct str id, en
                 return false;
         if (!found)
                 return error_set(e, ERROR_NOT_FOUND, "there is no %s %.*s", record_kind_name(kind), STR_FMT(str_sub(id, 0, 100)));
-        return request_allow(r, may, ret->ns, record_kind_name(kind), e);
+        return request_allow(r, may, ret->ns, arena_printf(r->arena, "%s %.*s", record_kind_name(kind), STR_FMT(str_sub(id, 0, 100))).p, e);
 }
 
 bool kubeflow_record_body(struct request *r, const struct record *x, struct value *ret, struct error *e)
@@ -38,7 +38,7 @@ bool kubeflow_run(struct request *r, struct str uid, enum permission may, struct
         if (!x.found)
                 return error_set(e, ERROR_NOT_FOUND, "there is no run %.*s", STR_FMT(str_sub(uid, 0, 100)));
         *ret = x.row;
-        return request_allow(r, may, x.row.ns, "run", e);
+        return request_allow(r, may, x.row.ns, arena_printf(r->arena, "run %.*s", STR_FMT(str_sub(uid, 0, 100))).p, e);
 }
 
 static bool on_node(void *user, const struct node_row *row)

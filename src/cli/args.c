@@ -21,6 +21,8 @@ const struct option_def option_table[OPTIONS] = {
         [OPT_USER] = {"--user", 0, "NAME", false, "whom the token stands for", NULL},
         [OPT_GROUP] = {"--group", 0, "NAME", true, "a group that the user belongs to; may be given again", NULL},
         [OPT_EXPIRES] = {"--expires", 0, "DURATION", false, "how long the token lives (default: the setting auth.token_age)", NULL},
+        [OPT_FROM] = {"--from", 'f', "DIR", false, "the folder with what is to be published", NULL},
+        [OPT_DRY_RUN] = {"--dry-run", 0, NULL, false, "say what would change, and change nothing", NULL},
         [OPT_HELP] = {"--help", 'h', NULL, false, "show this", NULL},
 };
 

@@ -9,7 +9,7 @@ struct backends backends;
 
 const struct command_def *const command_table[] = {
         &cmd_run, &cmd_lint, &cmd_list, &cmd_get, &cmd_logs, &cmd_stop, &cmd_terminate, &cmd_retry, &cmd_approve, &cmd_resume, &cmd_delete, &cmd_token, &cmd_backup,
-        &cmd_serve, &cmd_config, &cmd_login, &cmd_pipeline, &cmd_experiment, &cmd_recurring, &cmd_version, &cmd_help, &cmd_completion, &cmd_man, NULL};
+        &cmd_serve, &cmd_config, &cmd_login, &cmd_pipeline, &cmd_experiment, &cmd_recurring, &cmd_apply, &cmd_version, &cmd_help, &cmd_completion, &cmd_man, NULL};
 
 bool output_check(const struct args *a, struct error *e)
 {

@@ -142,7 +142,11 @@ class Roles(Authenticated):
         made = as_(self.server, self.root, "POST", "/api/weft/v1/pipelines?namespace=team", {"name": "p"})
         self.assertIn(made.status, (200, 201), made.text)
         path = f"/api/weft/v1/pipelines/{made.json['id']}?namespace=team"
-        self.assertEqual(as_(self.server, stranger, "GET", path).status, 404)
+        hidden = as_(self.server, stranger, "GET", path)
+        self.assertEqual(hidden.status, 404)
+        other = "00000000-0000-4000-8000-000000000000"
+        absent = as_(self.server, stranger, "GET", path.replace(made.json["id"], other))
+        self.assertEqual((absent.status, absent.json["error"]["message"].replace(other, made.json["id"])), (404, hidden.json["error"]["message"]))
         self.assertEqual(as_(self.server, stranger, "DELETE", path).status, 404)
         for role in ROLES:
             self.assertEqual(as_(self.server, tokens[role], "GET", path).status, 200, role)

@@ -58,6 +58,32 @@ class Cli(Case):
         self.weft("pipeline", "delete", "cli-greeter")
         self.assertIn("cli-greeter", self.weft("pipeline", "get", "cli-greeter", status=2))
 
+    def test_apply(self):
+        site = os.path.join(self.server.folder, "site")
+        os.makedirs(os.path.join(site, "below"))
+
+        def put(name, text):
+            with open(os.path.join(site, name), "w") as f:
+                f.write(text)
+        put("below/applied.yaml", HELLO)
+        put("weft.yaml", "recurring:\n- {name: applied-nightly, pipeline: applied, cron: '30 2 * * *', timezone: Europe/Berlin}\npresets:\n- {name: few, pipeline: applied, parameters: {who: moon}}\n")
+        self.assertIn("would be: 3 made, 0 changed", self.weft("apply", "-f", site, "--dry-run"))
+        self.weft("pipeline", "get", "applied", status=2)
+        self.assertIn("3 made, 0 changed, 0 the same", self.weft("apply", "-f", site))
+        self.assertEqual("0 made, 0 changed, 3 the same\n", self.weft("apply", "-f", site))
+        put("below/applied.yaml", HELLO.replace("echo hello", "echo good day"))
+        said = self.weft("apply", "-f", site)
+        self.assertIn("0 made, 1 changed, 2 the same", said)
+        self.assertIn("echo good day", said)
+        self.assertEqual(len(self.weft("pipeline", "versions", "applied", "-o", "quiet").split()), 2)
+        put("below/wrong.yaml", HELLO.replace("template: say, depends", "template: shout, depends"))
+        self.assertIn("wrong.yaml:", self.weft("apply", "-f", site, "--dry-run", status=2))
+        os.unlink(os.path.join(site, "below/wrong.yaml"))
+        put("weft.yaml", "recuring: []\n")
+        self.assertIn("recuring", self.weft("apply", "-f", site, status=2))
+        self.weft("apply", status=2)
+        self.weft("apply", "-f", site + "/nowhere", status=2)
+
     def test_login(self):
         self.weft("login", self.server.url, text="secret-word\n", server=False)
         path = os.path.join(self.server.folder, "weft", "login.json")

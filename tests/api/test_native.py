@@ -292,6 +292,7 @@ class Recurring(Native):
         self.assertEqual((run["recurring"], run["parameters"]["who"]), (made["id"], "moon"))
         wait_for(lambda: self.call("GET", f"/runs/{run['id']}")["state"] == "Succeeded")
         self.assertEqual(self.call("GET", path + "/firings?count=3")["firings"], firings)  # not moved by it
+        self.assertEqual(self.call("GET", "/recurring/nightly")["id"], made["id"])  # by name too, whatever its experiment
         self.call("PATCH", path, {"state": "disabled"})
         self.assertEqual(self.call("GET", path + "/firings")["firings"], [])
         self.error("POST", "/recurring", {"name": "bad", "document": HELLO, "cron": "every day"})

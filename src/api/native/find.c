@@ -72,6 +72,38 @@ bool find_record(struct request *q, enum record_kind kind, struct str ns, struct
         return request_allow(q, may, ret->ns, what.p, e);
 }
 
+/* ---- recurring runs: their names count within their experiment ---- */
+
+struct named { struct arena *a; struct record record; size_t n; };
+static bool on_named(void *user, const struct record *r)
+{
+        struct named *x = user;
+        if (!x->n++)
+                x->record = record_copy(r, x->a);
+        return x->n < 2;
+}
+
+bool find_recurring(struct request *q, struct str ns, struct str ref, enum permission may, struct record *ret, struct error *e)
+{
+        bool found;
+        struct named x = {.a = q->arena};
+        if (!q->store->record(q->reader, RECORD_RECURRING, ref, q->arena, &found, ret, e))
+                return false;
+        struct str what = arena_printf(q->arena, "recurring run %.*s", STR_FMT(str_sub(ref, 0, 200)));
+        if (found)
+                return request_allow(q, may, ret->ns, what.p, e);
+        struct query_value name = {.type = QUERY_TEXT, .text = ref};
+        struct query_predicate p = {STR("name"), QUERY_EQ, &name, 1};
+        struct query query = {.kind = RECORD_RECURRING, .ns = &ns, .ns_n = 1, .predicates = &p, .predicates_n = 1, .limit = 2};
+        struct query_page page;
+        if (!request_allow(q, may, ns, what.p, e) || !q->store->query_records(q->reader, &query, on_named, &x, q->arena, &page, e))
+                return false;
+        *ret = x.record;
+        if (x.n > 1)
+                return error_set(e, ERROR_CONFLICT, "several experiments have a recurring run named %.*s: say which by its id", STR_FMT(ref));
+        return x.n == 1 || error_set(e, ERROR_NOT_FOUND, "there is no %.*s", STR_FMT(what));
+}
+
 struct newest { struct arena *a; struct record *ret; bool found; };
 static bool on_version(void *user, const struct record *r)
 {

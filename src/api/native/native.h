@@ -64,6 +64,8 @@ void answer_run(struct request *q, struct str uid, int status); /* runs.c: the w
 bool find_node(struct request *q, const struct run_row *run, struct node_row *ret, struct error *e);
 /* A record by id or name in `ns` (empty: the default namespace). */
 bool find_record(struct request *q, enum record_kind kind, struct str ns, struct str parent, struct str ref, enum permission may, struct record *ret, struct error *e);
+/* By id, or by name where only one experiment of the namespace has it. */
+bool find_recurring(struct request *q, struct str ns, struct str ref, enum permission may, struct record *ret, struct error *e);
 /* The newest version of a pipeline that is not archived, or the one named. */
 bool find_version(struct request *q, const struct record *pipeline, struct str ref, struct record *ret, struct error *e);
 struct str namespace_of(struct request *q, const struct value *from);

@@ -52,13 +52,8 @@ static bool find(struct request *q, struct scope *s, enum permission may, struct
         struct str ref = request_variable(q, "record");
         if (s->kind->kind == RECORD_VERSION && str_eq_c(ref, "latest"))
                 return find_version(q, &s->parent, ref, ret, e) && request_allow(q, may, ret->ns, "version", e);
-        if (s->kind->kind == RECORD_RECURRING) { /* they may belong to an experiment, and their names count there */
-                bool found;
-                if (!q->store->record(q->reader, RECORD_RECURRING, ref, q->arena, &found, ret, e))
-                        return false;
-                if (found)
-                        return request_allow(q, may, ret->ns, "recurring run", e);
-        }
+        if (s->kind->kind == RECORD_RECURRING)
+                return find_recurring(q, s->ns, ref, may, ret, e);
         return find_record(q, s->kind->kind, s->ns, s->parent.id, ref, may, ret, e);
 }
 

@@ -5,18 +5,6 @@
 
 enum { FIRINGS_DEFAULT = 5, FIRINGS_MAX = 100 };
 
-/* They may belong to an experiment, where their names count: the id is tried first. */
-static bool find(struct request *q, const struct value *query, enum permission may, struct record *ret, struct error *e)
-{
-        struct str ref = request_variable(q, "record");
-        bool found;
-        if (!q->store->record(q->reader, RECORD_RECURRING, ref, q->arena, &found, ret, e))
-                return false;
-        if (found)
-                return request_allow(q, may, ret->ns, "recurring run", e);
-        return find_record(q, RECORD_RECURRING, namespace_of(q, query), STR_NONE, ref, may, ret, e);
-}
-
 void api_recurring_firings(struct request *q)
 {
         struct error e;
@@ -24,7 +12,7 @@ void api_recurring_firings(struct request *q)
         struct record r;
         struct wall at[FIRINGS_MAX];
         size_t n = 0;
-        if (!query_read(q, &query, &e) || !find(q, &query, MAY_VIEW, &r, &e)) {
+        if (!query_read(q, &query, &e) || !find_recurring(q, namespace_of(q, &query), request_variable(q, "record"), MAY_VIEW, &r, &e)) {
                 request_fail(q, &e);
                 return;
         }
@@ -53,7 +41,7 @@ void api_recurring_run(struct request *q)
         int64_t index = 0;
         struct value body;
         uuid_make(uid);
-        if (!query_read(q, &query, &e) || !find(q, &query, MAY_RUN, &r, &e) || !json_read(r.body.n ? r.body : STR("{}"), NULL, q->arena, &body, &e)) {
+        if (!query_read(q, &query, &e) || !find_recurring(q, namespace_of(q, &query), request_variable(q, "record"), MAY_RUN, &r, &e) || !json_read(r.body.n ? r.body : STR("{}"), NULL, q->arena, &body, &e)) {
                 request_fail(q, &e);
                 return;
         }
