@@ -51,6 +51,9 @@ class Server:
         self.start()
 
     def start(self):
+        if getattr(self, "process", None):
+            self.process.stdout.close()
+            self.log.close()
         self.log = open(self.log_path, "a+")
         self.process = subprocess.Popen(self.command, env=self.environment, stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=self.folder)
         waiting = selectors.DefaultSelector()

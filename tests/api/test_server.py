@@ -4,11 +4,13 @@ import errno
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
 import unittest
 import urllib.parse
+import urllib.request
 
 from harness import LONG, WEFT, Case, Server, wait_for
 
@@ -182,6 +184,50 @@ class Life(unittest.TestCase):
                 os.unlink(path)
                 if s:
                     s.close()
+
+    def test_tls(self):
+        folder = tempfile.mkdtemp(prefix="weft-api-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        certificate, key = os.path.join(folder, "tls.crt"), os.path.join(folder, "tls.key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj",
+                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LONG)
+        s = Server(settings={"api.tls_certificate": certificate, "api.tls_key": key})
+        try:
+            self.assertTrue(s.url.startswith("https://127.0.0.1:"), s.url)
+            with urllib.request.urlopen(s.url + "/healthz", timeout=LONG, context=ssl.create_default_context(cafile=certificate)) as answer:
+                self.assertEqual(answer.status, 200)
+            with self.assertRaises(OSError):  # without TLS there is nothing to be had
+                urllib.request.urlopen(s.url.replace("https", "http") + "/healthz", timeout=LONG)
+        finally:
+            s.close()
+
+    def test_what_was_under_way_goes_on_after_a_kill(self):
+        s = Server()
+        try:
+            go, count = os.path.join(s.folder, "go"), os.path.join(s.folder, "count")
+            made = s.post("/api/weft/v1/runs", {"document": f"""apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {{name: goes-on}}
+spec:
+  entrypoint: a
+  templates:
+  - name: a
+    steps:
+    - - {{name: one, template: once}}
+    - - {{name: two, template: once}}
+  - name: once
+    script: {{image: x, command: [sh], source: 'echo x >> {count}; while [ ! -e {go} ]; do sleep 0.05; done'}}
+"""})
+            self.assertEqual(made.status, 201, made.text)
+            wait_for(lambda: os.path.exists(count))
+            s.kill()
+            s.start()
+            open(go, "w").close()
+            wait_for(lambda: s.get(f"/api/weft/v1/runs/{made.json['id']}").json["state"] == "Succeeded")
+            with open(count) as f:
+                self.assertEqual(f.read(), "x\nx\n")  # each step once: the first was taken over
+        finally:
+            s.close()
 
     def test_wrong_settings(self):
         folder = tempfile.mkdtemp(prefix="weft-api-", dir="/var/tmp")
