@@ -1,7 +1,7 @@
 # A thin front of Meson: each target is one line of the README.
 BUILD_PACKAGES = gcc meson ninja-build pkg-config python3 libuv1-dev libyaml-dev libpcre2-dev libssl-dev libsqlite3-dev uthash-dev \
 	libmicrohttpd-dev libcurl4-openssl-dev libpq-dev libarchive-dev libglib2.0-dev
-CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev libjson-c-dev sqlite3 python3-venv postgresql-15
+CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev libjson-c-dev sqlite3 python3-venv postgresql-15 openssl
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 DESTDIR ?=
 SINCE ?= HEAD
