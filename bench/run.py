@@ -6,6 +6,7 @@ that of all processes: Weft, its shepherd, the steps; bytes are what the kernel 
 """
 import argparse
 import ctypes
+import http.client
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -211,6 +213,97 @@ def json_text(b):
     say("writing", write, "MB/s", yardstick=write_peer)
 
 
+class Serving:
+    """A started `weft serve`; what it and all that it left used is known at its end."""
+
+    def __init__(self, b, *more):
+        self.data = tempfile.mkdtemp(dir=b.folder)
+        start = time.perf_counter()
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([b.weft, "serve", "--listen", "127.0.0.1:0", "--data", self.data, "--set", "log.level=warning", *more], stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.port = int(self.process.stdout.readline().split()[2].rsplit(":", 1)[1])
+        self.get("/healthz")
+        self.ready = time.perf_counter() - start
+
+    def connection(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
+
+    def get(self, path):
+        c = self.connection()
+        c.request("GET", path)
+        body = c.getresponse().read()
+        c.close()
+        return body
+
+    def resident(self):
+        with open(f"/proc/{self.process.pid}/smaps_rollup") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("Rss:"))
+
+    def wakes(self):
+        total = 0
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{task}/status") as file:
+                total += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
+        return total
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        _, status, use = os.wait4(self.process.pid, 0)
+        self.process.returncode = status
+        cpu = use.ru_utime + use.ru_stime
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+            _, _, left = os.wait4(pid, 0)
+            cpu += left.ru_utime + left.ru_stime
+        self.process.stdout.close()
+        shutil.rmtree(self.data, ignore_errors=True)
+        return cpu
+
+
+def submit_200(b):
+    """200 workflows of 5 /bin/true each at once through the API, beside a bare loop of the 1,000"""
+    s = Serving(b, "--set", "executor.process.isolation=none", "--set", "executor.process.slots=8")
+    body = json.dumps({"document": json.dumps(fan_out(5))})
+
+    def send(n):
+        c = s.connection()
+        for _ in range(n):
+            c.request("POST", "/api/weft/v1/runs", body, {"Content-Type": "application/json"})
+            answer = c.getresponse()
+            text = answer.read()
+            if answer.status != 201:
+                sys.exit(f"a run was refused: {text.decode()}")
+        c.close()
+
+    start = time.perf_counter()
+    threads = [threading.Thread(target=send, args=(25,)) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    while time.perf_counter() - start < LIMIT_S:
+        done = [line for line in s.get("/metrics").decode().splitlines() if line.startswith('weft_runs{state="Succeeded"}')]
+        if done and float(done[0].split()[1]) >= 200:
+            break
+        time.sleep(0.01)
+    wall = time.perf_counter() - start
+    return {"wall": wall, "cpu": s.end()}
+
+
+def server(b):
+    """`weft serve`: start, rest, and 200 workflows of 5 /bin/true at once through the API beside a bare loop of the 1,000"""
+    s = Serving(b)
+    say("start to first answer", s.ready * 1000, "ms", 20)
+    time.sleep(1)
+    before = s.wakes()
+    time.sleep(5)
+    say("wake-ups a second at rest", (s.wakes() - before) / 5, "", 1)
+    say("resident at rest", s.resident() / 1e6, "MB", 10)
+    s.end()
+    ours, loop = b.in_turn(lambda: submit_200(b), lambda: b.loop(1000, 8))
+    compare("200 workflows", ours, loop, 2, 1.8)
+
+
 def lists(b):
     """Pages of 50 out of many finished runs of five nodes each, microseconds at one connection; the rest of the line: p99 of the processor's time"""
     program = os.path.join(os.path.dirname(b.weft), "..", "bench", "bench_lists")
@@ -223,7 +316,7 @@ def lists(b):
             misses.append(name)
 
 
-FIGURES = {"thousand": thousand, "chain": chain_of_100, "fan-out": fan_out_100_000, "one": one, "json": json_text}
+FIGURES = {"thousand": thousand, "chain": chain_of_100, "fan-out": fan_out_100_000, "one": one, "json": json_text, "server": server}
 
 
 def main():
