@@ -25,7 +25,9 @@ bool percent_decode(struct str s, bool plus, struct arena *a, struct str *ret)
                                 return false;
                         out[n++] = (char)(hi * 16 + lo);
                         i += 2;
-                } else
+                } else if (!s.p[i])
+                        return false;
+                else
                         out[n++] = plus && s.p[i] == '+' ? ' ' : s.p[i];
         }
         out[n] = 0;
