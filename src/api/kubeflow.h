@@ -97,6 +97,8 @@ struct kubeflow_submission {
 bool kubeflow_resolve(struct request *, struct kubeflow_submission *, bool keep_open /* a recurring run: the version stays open */, struct error *);
 bool kubeflow_create_run(struct request *, struct kubeflow_submission *, struct run_row *ret, struct error *);
 struct kubeflow_trigger { struct str cron, timezone; int64_t interval_s; struct str start, end; bool no_catchup, enabled; int64_t max_concurrency; };
+/* Trigger, no_catchup and max_concurrency of a message `v` as both APIs write them; texts are borrowed from it. ERROR_INVALID: two kinds of trigger at once. */
+bool kubeflow_trigger_of(const struct value *v, bool enabled, struct kubeflow_trigger *ret, struct error *);
 bool kubeflow_create_recurring(struct request *, struct kubeflow_submission *, const struct kubeflow_trigger *, struct record *ret, struct error *);
 bool kubeflow_enable_recurring(struct request *, struct str id, bool enabled, struct error *);
 /* Archive, unarchive. */

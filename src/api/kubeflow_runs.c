@@ -201,6 +201,16 @@ static struct str recurring_body(struct request *r, const struct kubeflow_submis
         return json_text(&v, JSON_COMPACT, r->arena);
 }
 
+bool kubeflow_trigger_of(const struct value *v, bool enabled, struct kubeflow_trigger *ret, struct error *e)
+{
+        const struct value *trigger = value_get_c(v, "trigger"), *cron = value_get_c(trigger, "cron_schedule"), *periodic = value_get_c(trigger, "periodic_schedule");
+        const struct value *schedule = cron ? cron : periodic;
+        *ret = (struct kubeflow_trigger){.cron = kubeflow_text(cron, "cron"), .interval_s = kubeflow_number(periodic, "interval_second", 0),
+                                         .start = kubeflow_text(schedule, "start_time"), .end = kubeflow_text(schedule, "end_time"), .no_catchup = kubeflow_true(v, "no_catchup"),
+                                         .enabled = enabled, .max_concurrency = kubeflow_number(v, "max_concurrency", 1)};
+        return !(cron && periodic) || error_set(e, ERROR_INVALID, "the trigger has a cron_schedule and a periodic_schedule: which is it?");
+}
+
 bool kubeflow_create_recurring(struct request *r, struct kubeflow_submission *s, const struct kubeflow_trigger *t, struct record *ret, struct error *e)
 {
         struct cron cron;

@@ -91,7 +91,11 @@ class Server:
         self.process.stdout.close()
         self.log.close()
         if self.own:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            for _ in range(100):  # the shepherd of the folder may be writing its last words into it
+                shutil.rmtree(self.folder, ignore_errors=True)
+                if not os.path.exists(self.folder):
+                    break
+                time.sleep(0.02)
 
     def connection(self):
         to = urllib.parse.urlsplit(self.url)

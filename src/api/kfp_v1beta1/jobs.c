@@ -61,16 +61,11 @@ static struct value message(struct request *r, const struct record *x, void *use
         return value_map(m.members, m.n);
 }
 
-static bool trigger_of(const struct value *v, struct kubeflow_trigger *ret, struct error *e)
+/* The old API says it in two ways. */
+static bool enabled(const struct value *v)
 {
-        const struct value *trigger = value_get_c(v, "trigger"), *cron = value_get_c(trigger, "cron_schedule"), *periodic = value_get_c(trigger, "periodic_schedule");
-        const struct value *schedule = cron ? cron : periodic;
         struct str mode = kubeflow_text(v, "mode");
-        bool enabled = mode.n ? str_eq_c(mode, "ENABLED") : kubeflow_true(v, "enabled");
-        *ret = (struct kubeflow_trigger){.cron = kubeflow_text(cron, "cron"), .interval_s = kubeflow_number(periodic, "interval_second", 0),
-                                         .start = kubeflow_text(schedule, "start_time"), .end = kubeflow_text(schedule, "end_time"), .no_catchup = kubeflow_true(v, "no_catchup"),
-                                         .enabled = enabled, .max_concurrency = kubeflow_number(v, "max_concurrency", 1)};
-        return !(cron && periodic) || error_set(e, ERROR_INVALID, "the trigger has a cron_schedule and a periodic_schedule: which is it?");
+        return mode.n ? str_eq_c(mode, "ENABLED") : kubeflow_true(v, "enabled");
 }
 
 static bool do_v1_create_job(struct request *r, struct value *ret, struct error *e)
@@ -79,7 +74,7 @@ static bool do_v1_create_job(struct request *r, struct value *ret, struct error 
         struct kubeflow_submission s;
         struct kubeflow_trigger t;
         struct record x;
-        if (!kubeflow_read(r, v1_job, &v, e) || !v1_submission(r, &v, &s, e) || !trigger_of(&v, &t, e) || !kubeflow_create_recurring(r, &s, &t, &x, e))
+        if (!kubeflow_read(r, v1_job, &v, e) || !v1_submission(r, &v, &s, e) || !kubeflow_trigger_of(&v, enabled(&v), &t, e) || !kubeflow_create_recurring(r, &s, &t, &x, e))
                 return false;
         *ret = message(r, &x, NULL);
         return true;

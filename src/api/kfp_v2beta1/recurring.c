@@ -57,24 +57,13 @@ static struct value message(struct request *r, const struct record *x, void *use
         return value_map(m.members, m.n);
 }
 
-static bool trigger_of(const struct value *v, struct kubeflow_trigger *ret, struct error *e)
-{
-        const struct value *trigger = value_get_c(v, "trigger"), *cron = value_get_c(trigger, "cron_schedule"), *periodic = value_get_c(trigger, "periodic_schedule");
-        const struct value *schedule = cron ? cron : periodic;
-        struct str mode = kubeflow_text(v, "mode");
-        *ret = (struct kubeflow_trigger){.cron = kubeflow_text(cron, "cron"), .interval_s = kubeflow_number(periodic, "interval_second", 0),
-                                         .start = kubeflow_text(schedule, "start_time"), .end = kubeflow_text(schedule, "end_time"), .no_catchup = kubeflow_true(v, "no_catchup"),
-                                         .enabled = !str_eq_c(mode, "DISABLE"), .max_concurrency = kubeflow_number(v, "max_concurrency", 1)};
-        return !(cron && periodic) || error_set(e, ERROR_INVALID, "the trigger has a cron_schedule and a periodic_schedule: which is it?");
-}
-
 static bool do_v2_create_recurring(struct request *r, struct value *ret, struct error *e)
 {
         struct value v;
         struct kubeflow_submission s;
         struct kubeflow_trigger t;
         struct record x;
-        if (!kubeflow_read(r, v2_recurring, &v, e) || !v2_submission(r, &v, &s, e) || !trigger_of(&v, &t, e) || !kubeflow_create_recurring(r, &s, &t, &x, e))
+        if (!kubeflow_read(r, v2_recurring, &v, e) || !v2_submission(r, &v, &s, e) || !kubeflow_trigger_of(&v, !str_eq_c(kubeflow_text(&v, "mode"), "DISABLE"), &t, e) || !kubeflow_create_recurring(r, &s, &t, &x, e))
                 return false;
         *ret = message(r, &x, NULL);
         return true;
